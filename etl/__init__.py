@@ -1,0 +1,1 @@
+"""From images and boxes to a published warehouse: plan, extract, score, aggregate, publish, check."""

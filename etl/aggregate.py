@@ -1,0 +1,231 @@
+"""Scores to summaries: mean, spread, interval and chance level of every group that a page or a query asks for.
+
+Groups: all images (every percentile for all heads fused, the headline percentiles for single heads), each style, and each
+feature type box by box (headline percentiles, all heads fused).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from etl.progress import SILENT
+from etl.store import content_key
+from ssl_attn.methods import FUSED
+from ssl_attn.metrics.chance import energy_chance, iou_chance, recall_chance
+from ssl_attn.metrics.percentiles import HEADLINE_PERCENTILES, PERCENTILES
+from ssl_attn.statistics import cluster_bootstrap
+from warehouse.catalog import connect
+from warehouse.contract import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import duckdb
+    from numpy.typing import NDArray
+
+    from etl.progress import Progress
+    from etl.run import Run
+    from etl.store import Store
+    from warehouse.manifest import Part
+
+    Floats = NDArray[np.float64]
+
+AGGREGATION_VERSION = 1
+"""Raised when the same scores would give other summaries: older ones are then computed again."""
+
+_SERIES = ("dataset", "model", "variant", "method", "view", "input_size", "params_id")
+_NO_PERCENTILE = -1
+# What a row without a score has in the place of its curve, so that all curves are equally long.
+_NO_CURVE = f"[{', '.join(['NULL'] * len(PERCENTILES))}]::FLOAT[]"
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of one series as arrays: `rows` units (images, or boxes) in each of `places` (layer, head) pairs.
+
+    `iou` and `recall` are (places, rows, 99), `energy`, `area`, `area_grid` and `visible_pixels` (places, rows); areas
+    and pixels differ between layers only where grids do. `recall` is None for the union. NaN is a missing score.
+    """
+
+    places: tuple[tuple[int, int], ...]
+    image_ids: NDArray[np.object_]
+    keys: NDArray[np.object_]
+    iou: Floats
+    recall: Floats | None
+    energy: Floats
+    area: Floats
+    area_grid: Floats
+    visible_pixels: Floats
+
+
+def aggregate(store: Store, run: Run, *, datasets: Iterable[str] | None = None, progress: Progress = SILENT) -> None:
+    """Summarise every series of scores in the draft whose summary is missing or out of date."""
+    manifest = store.draft()
+    wanted = None if datasets is None else set(datasets)
+    series: dict[tuple[str, str], list[Part]] = {}
+    for part in [*manifest.parts("scores"), *manifest.parts("box_scores")]:
+        if wanted is None or part.partition["dataset"] in wanted:
+            series.setdefault((repr(part.partition), part.slice), []).append(part)
+    if not series:
+        return
+    task = progress.task("Summarising", len(series), "series")
+    with connect(store.root, draft=True) as catalog:
+        for (_, slice_), parts in series.items():
+            partition = {"dataset": parts[0].partition["dataset"]}
+            images = _images(catalog, partition["dataset"])
+            key = content_key(AGGREGATION_VERSION, sorted(part.key for part in parts), sorted(images.items()))
+            name = "/".join([*(v for k, v in parts[0].partition.items() if k != "dataset"), slice_])
+            part = store.existing("aggregates", partition, name, key)
+            if part is None:
+                rows = _summarise(catalog, {**parts[0].partition, **_slice_keys(slice_)}, images)
+                part = store.write("aggregates", partition, name, key, rows, run.run_id)
+                run.shards_computed += 1
+            else:
+                run.shards_skipped += 1
+            store.replace("aggregates", partition, name, [part])
+            task.advance()
+
+
+def _slice_keys(slice_: str) -> dict[str, str]:
+    view, input_size, params_id = slice_.split("/", 2)
+    return {"view": view, "input_size": input_size, "params_id": params_id}
+
+
+def _images(catalog: duckdb.DuckDBPyConnection, dataset: str) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Source and styles of every image."""
+    rows = catalog.execute("SELECT image_id, source_id, style FROM images WHERE dataset = ?", [dataset]).fetchall()
+    return {image_id: (source or image_id, tuple(styles or ())) for image_id, source, styles in rows}
+
+
+def _summarise(
+    catalog: duckdb.DuckDBPyConnection, series: dict[str, str], images: dict[str, tuple[str, tuple[str, ...]]]
+) -> pa.Table:
+    every = tuple(int(p) for p in PERCENTILES)
+    union = _load(catalog, "scores", series, fused_only=False)
+    fused = _at(union, [i for i, (_, head) in enumerate(union.places) if head == FUSED])
+    single = _at(union, [i for i, (_, head) in enumerate(union.places) if head != FUSED])
+    pieces = [_group(fused, images, "all", "all", None, every), _group(single, images, "all", "all", None, HEADLINE_PERCENTILES)]
+    for style in sorted({style for image in fused.image_ids for style in images[image][1]}):
+        chosen = np.array([style in images[image][1] for image in fused.image_ids])
+        pieces.append(_group(fused, images, "style", style, chosen, HEADLINE_PERCENTILES))
+    boxes = _load(catalog, "box_scores", series, fused_only=True)
+    for feature_type in sorted(set(boxes.keys)):
+        chosen = boxes.keys == feature_type
+        pieces.append(_group(boxes, images, "feature_type", feature_type, chosen, HEADLINE_PERCENTILES))
+    constants = {name: series[name] for name in _SERIES}
+    rows = [{**row, **constants, "input_size": int(series["input_size"])} for piece in pieces for row in piece]
+    rows.sort(key=lambda row: (row["group_kind"], row["group_key"], row["metric"], row["percentile"], row["layer"], row["head"]))
+    return pa.Table.from_pylist(rows, schema=TABLES["aggregates"].schema)
+
+
+def _load(catalog: duckdb.DuckDBPyConnection, table: str, series: dict[str, str], *, fused_only: bool) -> Scores:
+    of_boxes = table == "box_scores"
+    unit = "box_id" if of_boxes else "image_id"
+    key, recall = ("feature_type", f"coalesce(recall, {_NO_CURVE})") if of_boxes else ("image_id", "NULL")
+    query = f"""
+        SELECT layer, head, image_id, {key} AS key, coalesce(iou, {_NO_CURVE}) AS iou, {recall} AS recall,
+               energy, area, area_grid, visible_pixels
+        FROM {table}
+        WHERE {" AND ".join(f"{name} = ?" for name in _SERIES)} {"AND head = -1" if fused_only else ""}
+        ORDER BY layer, head, {unit}
+    """  # noqa: S608
+    values = [int(series[name]) if name == "input_size" else series[name] for name in _SERIES]
+    rows = catalog.sql(query, params=values).to_arrow_table()
+    places = tuple(dict.fromkeys(zip(rows["layer"].to_pylist(), rows["head"].to_pylist(), strict=True)))
+    units = len(rows) // len(places) if places else 0
+
+    def numbers(name: str) -> Floats:
+        column = rows[name].combine_chunks()
+        flat = column.flatten() if pa.types.is_list(column.type) else column
+        shape = (len(places), units, -1) if pa.types.is_list(column.type) else (len(places), units)
+        return flat.to_numpy(zero_copy_only=False).astype(np.float64).reshape(shape) if len(rows) else np.empty((0, 0, 99)[: len(shape)])
+
+    return Scores(
+        places=places,
+        image_ids=rows["image_id"].to_numpy(zero_copy_only=False)[:units],
+        keys=rows["key"].to_numpy(zero_copy_only=False)[:units],
+        iou=numbers("iou"),
+        recall=numbers("recall") if of_boxes else None,
+        energy=numbers("energy"),
+        area=numbers("area"),
+        area_grid=numbers("area_grid"),
+        visible_pixels=numbers("visible_pixels"),
+    )
+
+
+def _at(scores: Scores, places: Sequence[int]) -> Scores:
+    index = np.asarray(places, dtype=int)
+    return Scores(
+        tuple(scores.places[i] for i in places),
+        scores.image_ids,
+        scores.keys,
+        scores.iou[index],
+        None if scores.recall is None else scores.recall[index],
+        scores.energy[index],
+        scores.area[index],
+        scores.area_grid[index],
+        scores.visible_pixels[index],
+    )
+
+
+def _group(
+    scores: Scores,
+    images: dict[str, tuple[str, tuple[str, ...]]],
+    kind: str,
+    key: str,
+    chosen: NDArray[np.bool_] | None,
+    percentiles: Sequence[int],
+) -> Iterator[dict[str, object]]:
+    """Rows of one group: every metric, percentile, layer and head in it, from one bootstrap."""
+    rows = np.ones(len(scores.image_ids), dtype=bool) if chosen is None else chosen
+    ids = scores.image_ids[rows]
+    if not scores.places or not len(ids):
+        return
+    clusters = np.array([images[image][0] for image in ids])
+    columns = list(_columns(scores, rows, percentiles))
+    values = np.concatenate([value for _, _, value, _ in columns], axis=0).T
+    chances = np.concatenate([chance for _, _, _, chance in columns], axis=0).T
+    interval = cluster_bootstrap(values, clusters)
+    present = ~np.isnan(values)
+    counted = present.sum(axis=0)
+    chance = np.where(present, chances, 0.0).sum(axis=0) / np.where(counted > 0, counted, np.nan)
+    labels = [(metric, percentile, *place) for metric, percentile, _, _ in columns for place in scores.places]
+    for column, (metric, percentile, layer, head) in enumerate(labels):
+        yield {
+            "layer": layer,
+            "head": head,
+            "group_kind": kind,
+            "group_key": key,
+            "metric": metric,
+            "percentile": percentile,
+            "n": int(interval.n[column]),
+            "n_images": len(set(ids[present[:, column]])),
+            "n_sources": int(interval.n_clusters[column]),
+            "n_left_out": int(len(ids) - interval.n[column]),
+            "mean": _number(interval.mean[column]),
+            "sd": _number(interval.sd[column]),
+            "ci_low": _number(interval.low[column]),
+            "ci_high": _number(interval.high[column]),
+            "chance": _number(chance[column]),
+        }
+
+
+def _number(value: float) -> float | None:
+    """A number, or None where there is none."""
+    return None if np.isnan(value) else float(value)
+
+
+def _columns(
+    scores: Scores, rows: NDArray[np.bool_], percentiles: Sequence[int]
+) -> Iterator[tuple[str, int, Floats, Floats]]:
+    """Metric, percentile, values (places, units) and chance levels of the same shape."""
+    area, pixels = scores.area[:, rows], scores.visible_pixels[:, rows]
+    for percentile in percentiles:
+        yield "iou", percentile, scores.iou[:, rows, percentile - 1], iou_chance(area, pixels, percentile)
+        if scores.recall is not None:
+            yield "recall", percentile, scores.recall[:, rows, percentile - 1], recall_chance(pixels, percentile)
+    yield "energy", _NO_PERCENTILE, scores.energy[:, rows], energy_chance(scores.area_grid[:, rows])

@@ -1,0 +1,158 @@
+"""The whole chain on one data set: ingest, extract, score, aggregate, check, publish."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from etl.aggregate import aggregate
+from etl.check import run_checks
+from etl.extract import extract
+from etl.ingest import ingest
+from etl.plan import Options, plan_model
+from etl.progress import SILENT
+from etl.publish import publish
+from etl.registry import locked_revision, refuse_other_weights
+from etl.run import Run
+from etl.score import score
+from ssl_attn.errors import SslAttnError
+from ssl_attn.extraction import extract_batch
+from ssl_attn.models.load import load_checkpoint, resolve_checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from etl.plan import ModelPlan
+    from etl.progress import Progress
+    from etl.store import Store
+    from ssl_attn.datasets.base import Dataset, Quarantined
+    from ssl_attn.methods import MethodRequest
+    from ssl_attn.models.spec import ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did: parts computed and found, inputs left out, seconds, and the generation that it published."""
+
+    run_id: str
+    computed: int
+    skipped: int
+    quarantine: tuple[Quarantined, ...]
+    seconds: float
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What one model's extraction will cost: images, maps, seconds and bytes."""
+
+    model: str
+    variant: str
+    images: int
+    maps: int
+    seconds: float
+    bytes: int
+
+
+def plan_models(
+    store: Store,
+    specs: Sequence[ModelSpec],
+    requests: Sequence[MethodRequest] | None,
+    options: Options,
+    *,
+    random_weights: bool = False,
+    seed: int = 0,
+) -> list[ModelPlan]:
+    """Resolve every model, with its random-weights twin where asked, and refuse weights that the store contradicts."""
+    plans = []
+    for spec in specs:
+        locked = locked_revision(store, spec.name, spec.hf_id) if spec.hf_id else None
+        checkpoint = resolve_checkpoint(spec, locked_revision=locked)
+        refuse_other_weights(store, checkpoint)
+        plans.append(plan_model(checkpoint, requests, options))
+        if random_weights:
+            twin = resolve_checkpoint(spec, variant="random_weights", seed=seed, locked_revision=locked)
+            refuse_other_weights(store, twin)
+            plans.append(plan_model(twin, requests, options))
+    return plans
+
+
+def estimate(plan: ModelPlan, images: int) -> Estimate:
+    """Time one batch of noise through the model, and count what would be stored."""
+    options, size = plan.options, plan.input_size
+    dtype = getattr(torch, options.dtype)
+    loaded = load_checkpoint(plan.checkpoint, device=options.device, dtype=dtype)
+    batch = max(1, min(4, options.batch_size, images))
+    pixels = torch.randn(batch, 3, size, size, dtype=dtype, device=options.device)
+    extract_batch(loaded, pixels[:1], plan.requests, features=options.features)
+    start = time.perf_counter()
+    extract_batch(loaded, pixels, plan.requests, features=options.features)
+    seconds = (time.perf_counter() - start) / batch * images
+    checkpoint = plan.checkpoint
+    return Estimate(
+        checkpoint.name,
+        checkpoint.variant,
+        images,
+        plan.maps_per_image * images,
+        seconds,
+        plan.bytes_per_image * images,
+    )
+
+
+def extract_all(
+    store: Store, dataset: Dataset, plans: Sequence[ModelPlan], run: Run, *, progress: Progress = SILENT
+) -> tuple[Quarantined, ...]:
+    """Ingest the data set and extract every model's maps; returns what was left out."""
+    ingested = ingest(store, dataset, run, progress=progress)
+    for plan in plans:
+        extract(store, dataset.name, ingested.images, plan, run, progress=progress)
+    return ingested.quarantine
+
+
+def build(
+    store: Store, dataset: Dataset, plans: Sequence[ModelPlan], *, command: str = "build", progress: Progress = SILENT
+) -> BuildReport:
+    """Run every stage and publish the result; whatever an earlier run finished is not done again.
+
+    Raises:
+        SslAttnError: a check found rows that must not be; nothing is published then.
+    """
+    started = time.perf_counter()
+    run = new_run(command, dataset, plans)
+    quarantine = extract_all(store, dataset, plans, run, progress=progress)
+    score(store, run, datasets=[dataset.name], progress=progress)
+    aggregate(store, run, datasets=[dataset.name], progress=progress)
+    broken = [result for result in run_checks(store, draft=True) if result.broken]
+    if broken:
+        listed = "; ".join(f"{result.name}: {result.broken} rows, such as {result.examples[0]}" for result in broken)
+        message = f"expected every check to find nothing, got {listed}; nothing was published: please report this"
+        raise SslAttnError(message)
+    run.record(store)
+    manifest = publish(store)
+    seconds = time.perf_counter() - started
+    return BuildReport(run.run_id, run.shards_computed, run.shards_skipped, quarantine, seconds, manifest.generation)
+
+
+def new_run(command: str, dataset: Dataset, plans: Sequence[ModelPlan]) -> Run:
+    """A run's record with everything that was asked for."""
+    options = plans[0].options if plans else Options()
+    config = {
+        "dataset": dataset.name,
+        "models": [
+            {
+                "model": plan.checkpoint.name,
+                "variant": plan.checkpoint.variant,
+                "weights_sha256": plan.checkpoint.weights_sha256,
+                "revision": plan.checkpoint.revision,
+                "methods": [request.params_id for request in plan.requests],
+                "input_size": plan.input_size,
+            }
+            for plan in plans
+        ],
+        **asdict(options),
+    }
+    seed = max((plan.checkpoint.seed for plan in plans), default=-1)
+    return Run(command, config, seed=max(0, seed), device=options.device, dtype=options.dtype)

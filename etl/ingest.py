@@ -1,0 +1,186 @@
+"""A data set into the store: its images, boxes and feature types, a picture of each image for people, the registries."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from etl.progress import SILENT
+from etl.store import Store, content_key
+from ssl_attn.datasets.base import Image, Quarantined
+from ssl_attn.images import UnreadableImageError, open_image, preview
+from ssl_attn.methods import METHODS
+from ssl_attn.metrics import METRICS
+from warehouse.contract import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from etl.progress import Progress
+    from etl.run import Run
+    from ssl_attn.datasets.base import Dataset
+
+WHOLE = "all"
+"""Slice of a partition that is always written in one piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What `ingest` wrote: the images that the later stages work on, in the store's order."""
+
+    images: tuple[Image, ...]
+    quarantine: tuple[Quarantined, ...]
+
+
+def ingest(store: Store, dataset: Dataset, run: Run, *, progress: Progress = SILENT) -> Ingested:
+    """Write the tables of one data set and the previews of its images into the draft."""
+    images = tuple(sorted(dataset.images, key=lambda image: image.image_id))
+    failed = _write_previews(store, images, progress)
+    images = tuple(image for image in images if image.image_id not in failed)
+    readable = {image.image_id for image in images}
+    quarantine = (*dataset.quarantine, *failed.values())
+    run.quarantined = len(quarantine)
+
+    write_rows(store, run, "images", dataset.name, [_image_row(image) for image in images])
+    boxes = sorted((b for b in dataset.boxes if b.image_id in readable), key=lambda b: (b.image_id, b.box_id))
+    write_rows(
+        store,
+        run,
+        "boxes",
+        dataset.name,
+        [
+            {
+                "box_id": b.box_id,
+                "image_id": b.image_id,
+                "feature_type": b.feature_type,
+                "feature_group": b.feature_group,
+                "x": b.x,
+                "y": b.y,
+                "width": b.width,
+                "height": b.height,
+                "area": b.area,
+            }
+            for b in boxes
+        ],
+    )
+    features = [
+        {"feature_type": f.feature_type, "name": f.name, "parent": list(f.parents)}
+        for f in sorted(dataset.feature_types, key=lambda f: f.feature_type)
+    ]
+    write_rows(store, run, "feature_types", dataset.name, features)
+    left_out = [
+        {"what": q.what, "identifier": q.identifier, "rule": q.rule, "expected": q.expected, "found": q.found}
+        for q in quarantine
+    ]
+    write_rows(store, run, "quarantine", dataset.name, left_out, stamp={"run_id": run.run_id})
+    write_registries(store, run)
+    return Ingested(images, quarantine)
+
+
+def write_registries(store: Store, run: Run) -> None:
+    """Write methods and metrics as rows, so that SQL and pages read the same facts as the code."""
+    methods = [
+        {
+            "method": m.name,
+            "label": m.label,
+            "description": m.description,
+            "fusion": m.fusion,
+            "signed": m.signed,
+            "per_head": m.per_head,
+            "source": m.source,
+        }
+        for m in METHODS.values()
+    ]
+    write_rows(store, run, "methods", None, methods)
+    metrics = [
+        {
+            "metric": m.name,
+            "label": m.label,
+            "formula": m.formula,
+            "direction": m.direction,
+            "low": m.low,
+            "high": m.high,
+            "unit": m.unit,
+            "chance": m.chance,
+            "thresholded": m.thresholded,
+            "source": m.source,
+        }
+        for m in METRICS.values()
+    ]
+    write_rows(store, run, "metrics", None, metrics)
+
+
+def write_rows(
+    store: Store,
+    run: Run,
+    table: str,
+    dataset: str | None,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    slice_: str = WHOLE,
+    stamp: Mapping[str, object] | None = None,
+) -> None:
+    """Write a small table, or one slice of it, unless the same rows stand there already.
+
+    `stamp` is added to every row and does not count as content: it says who wrote the row, not what it says.
+    """
+    partition = {} if dataset is None else {"dataset": dataset}
+    key = content_key(table, partition, slice_, rows)
+    part = store.existing(table, partition, slice_, key)
+    if part is None:
+        stamped = [{**row, **(stamp or {})} for row in rows]
+        content = pa.Table.from_pylist(stamped, schema=TABLES[table].stored_schema)
+        part = store.write(table, partition, slice_, key, content, run.run_id)
+        run.shards_computed += 1
+    store.replace(table, partition, slice_, [part])
+
+
+def preview_path(image: Image) -> str:
+    """Where the picture for people lies, relative to the store; named by content, so equal images share it."""
+    return f"previews/{image.sha256[:2]}/{image.sha256}.webp"
+
+
+def _image_row(image: Image) -> dict[str, object]:
+    return {
+        "image_id": image.image_id,
+        "path": str(image.path),
+        "sha256": image.sha256,
+        "preview": preview_path(image),
+        "width": image.width,
+        "height": image.height,
+        "style": list(image.styles),
+        "source_id": image.source_id,
+        "split": image.split,
+        "licence": image.licence,
+    }
+
+
+def _write_previews(store: Store, images: Iterable[Image], progress: Progress) -> dict[str, Quarantined]:
+    missing = [image for image in images if not (store.root / preview_path(image)).exists()]
+    if not missing:
+        return {}
+    task = progress.task("Preparing images", len(missing), "images")
+    failed: dict[str, Quarantined] = {}
+
+    def write(image: Image) -> Quarantined | None:
+        try:
+            encoded = preview(open_image(image.path))
+        except UnreadableImageError as error:
+            return Quarantined("image", image.image_id, error.fault, error.expected, error.found)
+        path = store.root / preview_path(image)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{image.image_id.replace('/', '_')}.tmp")
+        temporary.write_bytes(encoded)
+        temporary.replace(path)
+        return None
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for image, problem in zip(missing, pool.map(write, missing), strict=True):
+            task.advance()
+            if problem is not None:
+                failed[image.image_id] = problem
+    return failed

@@ -1,0 +1,115 @@
+"""What a run will do: which images go through which models, for which methods, and what that costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etl.store import content_key
+from ssl_attn.errors import UsageError
+from ssl_attn.methods import METHODS, WHOLE_MODEL, parse_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ssl_attn.datasets.base import Image
+    from ssl_attn.geometry import ViewName
+    from ssl_attn.methods import MethodRequest
+    from ssl_attn.models.load import Checkpoint
+
+EXTRACTION_VERSION = 1
+"""Raised when the same inputs would give other maps: parts of an older version are then computed again."""
+
+IMAGES_PER_SHARD = 64
+"""What a killed run loses at most."""
+
+# Bytes that a stored map costs beside its values: keys, masses and placement, compressed.
+_BYTES_PER_MAP = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How images are laid on the model input, how they are run, and whether features are kept beside maps."""
+
+    view: ViewName = "squash"
+    input_size: int | None = None
+    features: bool = True
+    batch_size: int = 16
+    device: str = "cpu"
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """One model, the methods to compute with it, and the side of its input in pixels."""
+
+    checkpoint: Checkpoint
+    requests: tuple[MethodRequest, ...]
+    input_size: int
+    options: Options
+
+    def partition(self, dataset: str, method: str | None = None) -> dict[str, str]:
+        """Hive partition of this model's rows."""
+        keys = {"dataset": dataset, "model": self.checkpoint.name, "variant": self.checkpoint.variant}
+        return keys if method is None else {**keys, "method": method}
+
+    def slice(self, params_id: str = "") -> str:
+        """The share of a partition that this plan fills."""
+        return f"{self.options.view}/{self.input_size}/{params_id}"
+
+    def key(self, what: str, images: Sequence[Image]) -> str:
+        """Hash of everything that determines one part: images, weights, preprocessing, view, method, number format."""
+        return content_key(
+            EXTRACTION_VERSION,
+            what,
+            [(image.image_id, image.sha256) for image in images],
+            self.checkpoint.weights_sha256,
+            self.checkpoint.preprocessing,
+            self.options.view,
+            self.input_size,
+            self.options.dtype,
+        )
+
+    @property
+    def maps_per_image(self) -> int:
+        """Maps that one image gets, over all methods, layers and heads."""
+        return sum(maps for maps, _ in self._maps_and_cells())
+
+    @property
+    def bytes_per_image(self) -> int:
+        """Estimate of what one image adds to the store: maps, and features where they are kept."""
+        total = sum(maps * _BYTES_PER_MAP + cells * 2 for maps, cells in self._maps_and_cells())
+        if self.options.features:
+            layout = self.checkpoint.layout_for(self.input_size, self.input_size)
+            total += (layout.patches + 1) * self.checkpoint.width * 2
+        return total
+
+    def _maps_and_cells(self) -> Iterator[tuple[int, int]]:
+        checkpoint = self.checkpoint
+        for request in self.requests:
+            heads = 1 + (checkpoint.heads if METHODS[request.method].per_head else 0)
+            layers = [WHOLE_MODEL] if "map_head" in METHODS[request.method].needs else range(checkpoint.layers)
+            cells = [checkpoint.layout_for(self.input_size, self.input_size, layer=layer).patches for layer in layers]
+            yield heads * len(cells), heads * sum(cells)
+
+
+def plan_model(checkpoint: Checkpoint, requests: Sequence[MethodRequest] | None, options: Options) -> ModelPlan:
+    """The plan of one model: the methods asked for that it has, or all that it has when none was asked for.
+
+    Raises:
+        UsageError: it has none of the methods asked for.
+    """
+    has = checkpoint.family.methods
+    if requests is None:
+        requests = [parse_request(method) for method in has]
+    fit = tuple(request for request in requests if request.method in has)
+    if not fit:
+        asked = ", ".join(request.method for request in requests)
+        message = f"expected at least one method that {checkpoint.name} has ({', '.join(has)}), got {asked}"
+        raise UsageError(message)
+    return ModelPlan(checkpoint, fit, options.input_size or checkpoint.input_size, options)
+
+
+def shards(images: Sequence[Image]) -> list[tuple[Image, ...]]:
+    """Images in the store's order, in pieces that are computed, written and skipped as one."""
+    return [tuple(images[start : start + IMAGES_PER_SHARD]) for start in range(0, len(images), IMAGES_PER_SHARD)]

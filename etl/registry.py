@@ -1,0 +1,98 @@
+"""Rows that say what a number came from: the model's weights, the method's parameters, the explained targets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from etl.ingest import write_rows
+from ssl_attn.errors import SslAttnError
+from ssl_attn.methods.maps import NO_TARGET, Target
+from warehouse.catalog import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from etl.plan import ModelPlan
+    from etl.run import Run
+    from etl.store import Store
+    from ssl_attn.methods import MethodRequest
+    from ssl_attn.models.load import Checkpoint
+
+
+def locked_revision(store: Store, model: str, hf_id: str) -> str | None:
+    """The commit that this store's maps of a hub model came from; None for a model that it does not have yet."""
+    query = "SELECT any_value(revision) FROM models WHERE model = ? AND hf_id = ? AND revision != ''"
+    with connect(store.root, draft=True) as catalog:
+        row = catalog.execute(query, [model, hf_id]).fetchone()
+    return None if row is None else row[0]
+
+
+def refuse_other_weights(store: Store, checkpoint: Checkpoint) -> None:
+    """One model and variant of a store stands for one set of weights.
+
+    Raises:
+        SslAttnError: the store has maps of this model and variant from other weights.
+    """
+    query = "SELECT any_value(weights_sha256) FROM models WHERE model = ? AND variant = ?"
+    with connect(store.root, draft=True) as catalog:
+        row = catalog.execute(query, [checkpoint.name, checkpoint.variant]).fetchone()
+    if row is not None and row[0] is not None and row[0] != checkpoint.weights_sha256:
+        message = (
+            f"expected {checkpoint.name} ({checkpoint.variant}) to have the weights {row[0][:12]} that {store.root} was "
+            f"built with, got {checkpoint.weights_sha256[:12]}; give the new weights another name (other_name=FOLDER) "
+            "or build into another store"
+        )
+        raise SslAttnError(message)
+
+
+def write_model(store: Store, run: Run, checkpoint: Checkpoint) -> None:
+    """Record a model and variant, and how far each method may be trusted on it."""
+    layout = checkpoint.layout_for(checkpoint.input_size, checkpoint.input_size)
+    key = {"model": checkpoint.name, "variant": checkpoint.variant}
+    row = {
+        **key,
+        "strategy": "",
+        "train_seed": checkpoint.seed,
+        "parent_run": "",
+        "hf_id": checkpoint.hf_id,
+        "revision": checkpoint.revision,
+        "weights_sha256": checkpoint.weights_sha256,
+        "family": checkpoint.family.name,
+        "architecture": str(checkpoint.config.model_type),
+        "paradigm": checkpoint.family.paradigm,
+        "grid_h": layout.grid_h,
+        "grid_w": layout.grid_w,
+        "layers": checkpoint.layers,
+        "heads": checkpoint.heads,
+        "registers": checkpoint.registers,
+        "input_size": checkpoint.input_size,
+        "default_method": checkpoint.family.default_method,
+    }
+    slice_ = f"{checkpoint.name}/{checkpoint.variant}"
+    write_rows(store, run, "models", None, [row], slice_=slice_)
+    verdicts = [{**key, "method": v.method, "verdict": v.verdict, "note": v.note} for v in checkpoint.family.verdicts]
+    write_rows(store, run, "verdicts", None, verdicts, slice_=slice_)
+
+
+def write_params(store: Store, run: Run, requests: Sequence[MethodRequest]) -> None:
+    """Record each method's parameter set."""
+    for request in requests:
+        explains = dict(request.parameters).get("target", "none")
+        row = {
+            "params_id": request.params_id,
+            "method": request.method,
+            "target_kind": explains,
+            "target_scale": "none" if explains == "none" else "logit",
+            "parameters": request.parameters_json,
+            "seed": -1,
+        }
+        write_rows(store, run, "params", None, [row], slice_=request.params_id)
+
+
+def write_targets(store: Store, run: Run, dataset: str, plan: ModelPlan, target_ids: Iterable[str]) -> None:
+    """Record what the gradient methods explained."""
+    explained = [Target(target_id) for target_id in sorted(set(target_ids) - {NO_TARGET.target_id})]
+    if explained:
+        rows = [{"target_id": t.target_id, "kind": t.kind, "text": t.text} for t in explained]
+        checkpoint = plan.checkpoint
+        write_rows(store, run, "targets", dataset, rows, slice_=f"{checkpoint.name}/{checkpoint.variant}/{plan.slice()}")

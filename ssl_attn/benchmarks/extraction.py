@@ -1,0 +1,95 @@
+"""Cost of the attention probe: one forward pass with every reduction, against a plain one and one that keeps all matrices."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Literal
+
+import torch
+from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
+
+from ssl_attn.models.layout import TokenLayout
+from ssl_attn.probe import Reductions, attention_probe
+
+Mode = Literal["plain", "probe", "eager"]
+MODES: tuple[Mode, ...] = ("plain", "probe", "eager")
+
+_PATCH = 14
+_REGISTERS = 4
+_EVERYTHING = Reductions(row=True, received=True, head_mean=True)
+# getrusage counts kilobytes on Linux and bytes on macOS.
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds of one forward pass (median) and bytes by which it raised the process's peak memory."""
+
+    seconds: float
+    peak_bytes: int
+
+
+def measure(size: int, *, repeats: int, hidden: int = 768) -> dict[Mode, Cost]:
+    """Cost of each mode for one image of `size` pixels through a random DINOv2 with registers, 12 layers.
+
+    Times are taken in turns within one process, so that a slow moment of the machine hits all modes alike; peak memory of
+    each mode in a process of its own, since a process's peak never falls.
+    """
+    seconds = _times(size, repeats, hidden)
+    with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        peaks = {mode: pool.apply(_peak, (mode, size, hidden)) for mode in MODES}
+    return {mode: Cost(statistics.median(seconds[mode]), peaks[mode]) for mode in MODES}
+
+
+def _model(hidden: int) -> Dinov2WithRegistersModel:
+    config = Dinov2WithRegistersConfig(
+        hidden_size=hidden, num_attention_heads=hidden // 64, num_hidden_layers=12, image_size=518, patch_size=_PATCH
+    )
+    return Dinov2WithRegistersModel._from_config(config, attn_implementation="sdpa").eval()
+
+
+def _times(size: int, repeats: int, hidden: int) -> dict[Mode, list[float]]:
+    model, pixels = _model(hidden), torch.randn(1, 3, size, size)
+    seconds: dict[Mode, list[float]] = {mode: [] for mode in MODES}
+    for turn in range(repeats + 1):
+        for mode in MODES:
+            start = time.perf_counter()
+            _run(mode, model, pixels)
+            if turn:  # the first turn warms up
+                seconds[mode].append(time.perf_counter() - start)
+    return seconds
+
+
+def _peak(mode: Mode, size: int, hidden: int) -> int:
+    model = _model(hidden)
+    # Through the model once at a tiny size, so that buffers which do not grow with the input are not counted.
+    _run(mode, model, torch.randn(1, 3, 2 * _PATCH, 2 * _PATCH))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    _run(mode, model, torch.randn(1, 3, size, size))
+    return max(1, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * _RSS_UNIT)
+
+
+def _run(mode: Mode, model: Dinov2WithRegistersModel, pixels: torch.Tensor) -> None:
+    with torch.no_grad():
+        if mode == "plain":
+            model(pixels)
+        elif mode == "probe":
+            grid = pixels.shape[-1] // _PATCH
+            layout = TokenLayout(1, 0, _REGISTERS, grid, grid, _PATCH, "cls")
+            with attention_probe(model, layout, _EVERYTHING, layers=12):
+                model(pixels)
+        else:
+            model.set_attn_implementation("eager")
+            try:
+                # Kept until the pass ends, as a caller would who reads maps from them.
+                attentions = model(pixels, output_attentions=True).attentions
+                if len(attentions) != 12:  # noqa: PLR2004 (the model above has 12 layers)
+                    message = f"expected eager attention of 12 layers, got {len(attentions)}"
+                    raise RuntimeError(message)
+            finally:
+                model.set_attn_implementation("sdpa")

@@ -1,0 +1,183 @@
+"""`ssl-attn build`: the whole chain on one data set."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ssl_attn.cli.options import (
+    EXIT_QUARANTINED,
+    DataOption,
+    DatasetOption,
+    ImagesOption,
+    JsonOption,
+    MethodsOption,
+    ModelsOption,
+    NameOption,
+    StoreOption,
+    print_quarantine,
+    resolve_device,
+    store_path,
+)
+from ssl_attn.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from etl.build import Estimate
+    from etl.plan import ModelPlan, Options
+    from etl.progress import Progress
+    from etl.store import Store
+    from ssl_attn.datasets.base import AnnotatedImages
+
+ViewOption = Annotated[str, typer.Option("--view", help="squash (whole image), letterbox (padded) or processor (the model's own crop)")]
+InputSizeOption = Annotated[int | None, typer.Option("--input-size", min=16, help="Side of the model input in pixels [default: the model's own]")]
+RandomOption = Annotated[bool, typer.Option("--random-weights", help="Also run each model with random weights, as a baseline")]
+FeaturesOption = Annotated[bool, typer.Option("--features/--no-features", help="Keep patch features (similarity maps need them)")]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps")]
+DtypeOption = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16")]
+BatchOption = Annotated[int | None, typer.Option("--batch-size", min=1, help="Images in one forward pass")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the random weights")]
+
+
+def build(
+    models: ModelsOption,
+    dataset: DatasetOption = "facade",
+    data: DataOption = None,
+    images: ImagesOption = None,
+    name: NameOption = None,
+    methods: MethodsOption = None,
+    store: StoreOption = None,
+    view: ViewOption = "squash",
+    input_size: InputSizeOption = None,
+    random_weights: RandomOption = False,
+    features: FeaturesOption = True,
+    device: DeviceOption = None,
+    dtype: DtypeOption = None,
+    batch_size: BatchOption = None,
+    seed: SeedOption = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say time and bytes, and do nothing")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Extract, score, aggregate, check and publish one data set; a second run does only what is missing."""
+    from etl.build import build as run_build
+    from etl.progress import drawn
+    from etl.store import Store
+
+    options = chosen_options(view, input_size, features=features, device=device, dtype=dtype, batch_size=batch_size)
+    target = Store(store_path(store))
+    with drawn() as progress:
+        read = read_with_progress(dataset, data, images, name, progress)
+        plans = chosen_plans(target, models, methods, options, random_weights=random_weights, seed=seed)
+        _say_cost(plans, read, progress, dry_run=dry_run, as_json=as_json)
+        if dry_run:
+            return
+        with target.locked():
+            report = run_build(target, read, plans, progress=progress)
+    if as_json:
+        typer.echo(json.dumps({**asdict(report), "store": str(target.root)}))
+    else:
+        done = "nothing was missing" if report.computed == 0 else f"{report.computed} parts computed, {report.skipped} found"
+        typer.echo(f"{target.root}: {done}, {report.seconds:.1f} s, generation {report.generation}", err=True)
+        typer.echo(f"Next: ssl-attn sql --store {target.root} \"FROM leaderboard('iou', 90)\"  or  ssl-attn app --store {target.root}", err=True)
+    if report.quarantine:
+        print_quarantine(report.quarantine)
+        raise typer.Exit(EXIT_QUARANTINED)
+
+
+def chosen_options(
+    view: str,
+    input_size: int | None,
+    *,
+    features: bool,
+    device: str | None,
+    dtype: str | None,
+    batch_size: int | None,
+) -> Options:
+    """Flags over settings.
+
+    Raises:
+        UsageError: the view, device or number format is unknown.
+    """
+    from etl.plan import Options
+    from ssl_attn.errors import UsageError
+    from ssl_attn.geometry import VIEWS
+
+    settings = Settings()
+    chosen = {"device": device or settings.device, "dtype": dtype or settings.dtype}
+    known = {"view": VIEWS, "device": ("auto", "cpu", "cuda", "mps"), "dtype": ("float32", "bfloat16", "float16")}
+    for what, value in {"view": view, **chosen}.items():
+        if value not in known[what]:
+            message = f"expected --{what} to be one of {', '.join(known[what])}, got {value!r}"
+            raise UsageError(message)
+    return Options(
+        view=view,  # type: ignore[arg-type]  # checked just above
+        input_size=input_size,
+        features=features,
+        batch_size=batch_size or settings.batch_size,
+        device=resolve_device(chosen["device"]),
+        dtype=chosen["dtype"],
+    )
+
+
+def chosen_plans(
+    store: Store, models: str, methods: str | None, options: Options, *, random_weights: bool, seed: int
+) -> list[ModelPlan]:
+    """The plan of every model named on the command line."""
+    from etl.build import plan_models
+    from ssl_attn.methods import parse_request
+    from ssl_attn.models.spec import parse_model_spec
+
+    specs = [parse_model_spec(text) for text in models.split(",") if text.strip()]
+    requests = None if methods is None else [parse_request(text) for text in methods.split(",") if text.strip()]
+    plans = plan_models(store, specs, requests, options, random_weights=random_weights, seed=seed)
+    for plan in plans:
+        left = [r.method for r in requests or () if r not in plan.requests]
+        if left and plan.checkpoint.variant == "frozen":
+            has = ", ".join(plan.checkpoint.family.methods)
+            typer.echo(f"{plan.checkpoint.name} has no {', '.join(left)}; it has {has}", err=True)
+    return plans
+
+
+def read_with_progress(
+    dataset: str, data: Path | None, images: Path | None, name: str | None, progress: Progress
+) -> AnnotatedImages:
+    """Read the data set, drawing how many images have been checked."""
+    from ssl_attn.datasets import read_dataset
+
+    task = None
+    seen = 0
+
+    def on_progress(done: int, total: int) -> None:
+        nonlocal task, seen
+        if task is None:
+            task = progress.task("Checking images", total, "images")
+        task.advance(done - seen)
+        seen = done
+
+    return read_dataset(dataset, data, name=name, images=images, on_progress=on_progress)
+
+
+def _say_cost(
+    plans: list[ModelPlan], read: AnnotatedImages, progress: Progress, *, dry_run: bool, as_json: bool
+) -> None:
+    from etl.build import estimate
+
+    if not dry_run:
+        return
+    task = progress.task("Timing models", len(plans), "models")
+    rows: list[Estimate] = []
+    for plan in plans:
+        rows.append(estimate(plan, len(read.images)))
+        task.advance()
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows]))
+        return
+    for row in rows:
+        typer.echo(
+            f"{row.model} ({row.variant}): {row.images} images, {row.maps:,} maps, "
+            f"about {row.seconds:,.0f} s and {row.bytes / 1e6:,.1f} MB before compression"
+        )

@@ -1,0 +1,61 @@
+"""The registries as tables or JSON: `methods`, `metrics`, `datasets`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ssl_attn.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def methods(as_json: JsonOption = False) -> None:
+    """The methods: what each computes, how heads are fused, its parameters."""
+    from ssl_attn.methods import METHODS
+
+    rows = [
+        {
+            "method": m.name,
+            "label": m.label,
+            "description": m.description,
+            "heads": m.fusion,
+            "parameters": {k: {"default": p.default, "choices": list(p.choices)} for k, p in m.parameters.items()},
+            "source": m.source,
+        }
+        for m in METHODS.values()
+    ]
+    _show(rows, as_json=as_json)
+
+
+def metrics(as_json: JsonOption = False) -> None:
+    """The metrics: formula, range, chance level."""
+    from ssl_attn.metrics import METRICS
+
+    rows = [
+        {"metric": m.name, "label": m.label, "formula": m.formula, "better": m.direction, "chance": m.chance, "source": m.source}
+        for m in METRICS.values()
+    ]
+    _show(rows, as_json=as_json)
+
+
+def datasets(as_json: JsonOption = False) -> None:
+    """The formats that data sets are read from."""
+    from ssl_attn.datasets import FORMATS
+
+    _show([{"dataset": f.name, "label": f.label, "--data": f.data} for f in FORMATS.values()], as_json=as_json)
+
+
+def _show(rows: Sequence[dict[str, object]], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    table = Table(*rows[0], show_lines=True)
+    for row in rows:
+        table.add_row(*(json.dumps(v) if isinstance(v, dict) else str(v) for v in row.values()))
+    Console().print(table)

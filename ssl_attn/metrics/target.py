@@ -1,0 +1,122 @@
+"""What maps of one image are scored against: its boxes on the canvas and on the grid, built once per image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from ssl_attn.geometry import CANVAS_SIZE, coverage, rasterise, union_coverage, visible_fraction
+from ssl_attn.metrics.overlap import Partition, partition
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ssl_attn.geometry import Placement
+
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
+
+_Pixel = TypeVar("_Pixel", bound=np.generic)
+
+MIN_VISIBLE_FRACTION = 0.25
+"""A box of which the view shows a smaller share is stored but not scored, and is in no union."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """The boxes of one image in one view, and their union, as masks on the canvas and shares of grid cells.
+
+    Only visible pixels count: padding and what a crop hides are in no mask and no area. Boxes keep the order in which
+    they came; `kept` `(boxes,)` tells which are scored. The union holds the kept boxes alone, overlaps counted once.
+
+    On the canvas: `window`, the rows and columns that show the image, and the masks `union` `(224, 224)` and `boxes`
+    `(boxes, 224, 224)`. On the grid, shares of a cell's area: `visible_share` and `union_coverage` `(grid_h, grid_w)`,
+    `box_coverage` `(boxes, grid_h, grid_w)`.
+    Areas are shares of the visible part: `area` and `box_area` of its pixels, the others of its grid.
+    `masks` are the union and then the kept boxes over the visible pixels; None when no box is kept.
+    """
+
+    window: tuple[slice, slice]
+    union: Bools
+    boxes: Bools
+    visible_share: Floats
+    union_coverage: Floats
+    box_coverage: Floats
+    visible_fraction: Floats
+    kept: Bools
+    area: float
+    area_grid: float
+    box_area: Floats
+    box_area_grid: Floats
+    masks: Partition | None
+
+    @property
+    def visible_pixels(self) -> int:
+        """Canvas pixels that show the image: the n that percentiles are taken of."""
+        rows, columns = self.window
+        return int((rows.stop - rows.start) * (columns.stop - columns.start))
+
+    def crop(self, canvases: NDArray[_Pixel]) -> NDArray[_Pixel]:
+        """The visible pixels of `(n, 224, 224)`, row by row, `(n, visible_pixels)`."""
+        return _crop(canvases, self.window)
+
+
+def build_target(boxes: Floats, placement: Placement, *, grid_h: int, grid_w: int) -> Target:
+    """The target of an image with `boxes` `(n, 4)` as x, y, width, height in image fractions; n may be 0."""
+    shown = placement.visible_canvas[None]
+    window = _window(rasterise(shown, CANVAS_SIZE, CANVAS_SIZE)[0])
+    visible_share = coverage(shown, grid_h, grid_w)[0]
+
+    on_canvas = placement.to_canvas(boxes)
+    fraction = visible_fraction(boxes, placement)
+    kept = fraction >= MIN_VISIBLE_FRACTION
+    masks = _visible_masks(on_canvas, window, needed=kept)
+    union = np.logical_or.reduce(masks[kept], axis=0)
+    box_coverage = coverage(on_canvas, grid_h, grid_w)
+    covered = union_coverage(on_canvas[kept], grid_h, grid_w)
+
+    pixels, cells = union[window].size, visible_share.sum()
+    return Target(
+        window=window,
+        union=union,
+        boxes=masks,
+        visible_share=visible_share,
+        union_coverage=covered,
+        box_coverage=box_coverage,
+        visible_fraction=fraction,
+        kept=kept,
+        area=float(union.sum() / pixels),
+        area_grid=float(covered.sum() / cells),
+        box_area=masks.sum(axis=(1, 2)) / pixels,
+        box_area_grid=box_coverage.sum(axis=(1, 2)) / cells,
+        masks=partition(_crop(np.concatenate([union[None], masks[kept]]), window)) if kept.any() else None,
+    )
+
+
+def _window(visible: Bools) -> tuple[slice, slice]:
+    """Rows and columns of the rectangle that a mask `(224, 224)` holds."""
+    rows, columns = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _crop(canvases: NDArray[_Pixel], window: tuple[slice, slice]) -> NDArray[_Pixel]:
+    seen = canvases[:, window[0], window[1]]
+    return seen.reshape(len(seen), seen.shape[1] * seen.shape[2])
+
+
+def _visible_masks(boxes: Floats, window: tuple[slice, slice], *, needed: Bools) -> Bools:
+    """Masks `(n, 224, 224)` of boxes in canvas fractions, visible pixels only.
+
+    A needed box so small that its one pixel lies just outside the visible ones gets the visible pixel nearest to it.
+    """
+    rows, columns = window
+    masks = np.zeros((len(boxes), CANVAS_SIZE, CANVAS_SIZE), dtype=bool)
+    masks[:, rows, columns] = rasterise(boxes, CANVAS_SIZE, CANVAS_SIZE)[:, rows, columns]
+    lost = np.flatnonzero(needed & ~masks.any(axis=(1, 2)))
+    centres = ((boxes[lost, :2] + boxes[lost, 2:] / 2) * CANVAS_SIZE).astype(np.int64)
+    y = np.clip(centres[:, 1], rows.start, rows.stop - 1)
+    x = np.clip(centres[:, 0], columns.start, columns.stop - 1)
+    masks[lost, y, x] = True
+    return masks

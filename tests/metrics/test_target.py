@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ssl_attn.geometry import Placement
+from ssl_attn.metrics.target import MIN_VISIBLE_FRACTION, build_target
+
+FULL = Placement(1.0, 0.0, 1.0, 0.0)
+WIDE = Placement(1.0, 0.0, 0.5, 0.25)  # a landscape image between two bars
+CROPPED = Placement(2.0, -0.5, 1.0, 0.0)  # the middle half of the image's width
+
+
+def test_overlapping_boxes_count_once():
+    boxes = np.array([[0.0, 0.0, 0.5, 0.5], [0.25, 0.0, 0.5, 0.5], [0.0, 0.0, 0.5, 0.5]])
+    target = build_target(boxes, FULL, grid_h=7, grid_w=9)
+    assert target.area == pytest.approx(0.75 * 0.5)
+    assert target.area_grid == pytest.approx(0.75 * 0.5)
+    np.testing.assert_allclose(target.box_area, 0.25)
+    np.testing.assert_allclose(target.box_area_grid, 0.25)
+    np.testing.assert_array_equal(target.union, target.boxes.any(axis=0))
+
+
+def test_padding_is_in_no_area():
+    box = np.array([[0.25, 0.5, 0.5, 0.5]])
+    padded, full = (build_target(box, placement, grid_h=14, grid_w=14) for placement in (WIDE, FULL))
+    assert padded.window == (slice(56, 168), slice(0, 224))
+    assert padded.visible_pixels == 112 * 224
+    assert padded.area == full.area == 0.25
+    assert padded.area_grid == pytest.approx(full.area_grid)
+    assert padded.visible_share.sum() == pytest.approx(14 * 7)
+    assert not padded.boxes[:, :56].any()
+    assert not padded.boxes[:, 168:].any()
+
+
+def test_a_hidden_box_is_in_no_union():
+    boxes = np.array([[0.0, 0.2, 0.3, 0.4], [0.3, 0.2, 0.2, 0.4], [0.0, 0.0, 0.25, 1.0], [0.05, 0.1, 0.3, 0.1]])
+    target = build_target(boxes, CROPPED, grid_h=14, grid_w=14)
+    np.testing.assert_allclose(target.visible_fraction, [1 / 6, 1, 0, 1 / 3])
+    assert target.kept.tolist() == [False, True, False, True]
+    kept = build_target(boxes[[1, 3]], CROPPED, grid_h=14, grid_w=14)
+    assert target.area == kept.area
+    np.testing.assert_array_equal(target.union, kept.union)
+    np.testing.assert_array_equal(target.union_coverage, kept.union_coverage)
+
+
+def test_a_quarter_visible_is_enough():
+    boxes = np.array([[0.0, 0.0, 1.0, 1.0], [0.125, 0.0, 0.5, 0.5]])
+    target = build_target(boxes, Placement(4.0, -1.5, 1.0, 0.0), grid_h=4, grid_w=4)
+    assert target.visible_fraction[0] == MIN_VISIBLE_FRACTION
+    assert target.kept.all()
+
+
+@pytest.mark.parametrize(
+    "boxes", [np.empty((0, 4)), np.array([[0.0, 0.0, 0.1, 0.1]]), np.array([[0.5, 0.5, 0.0, 0.2]])]
+)
+def test_an_image_may_have_no_box_to_score(boxes):
+    target = build_target(boxes, CROPPED, grid_h=5, grid_w=6)
+    assert target.masks is None
+    assert not target.kept.any()
+    assert not target.union.any()
+    assert target.area == target.area_grid == 0
+    assert target.union_coverage.shape == (5, 6)
+
+
+@given(st.floats(0, 0.999), st.floats(0, 0.999), st.floats(1e-6, 1e-3), st.integers(20, 3000), st.integers(20, 3000))
+def test_the_smallest_box_keeps_a_visible_pixel(x, y, extent, width, height):
+    longest = max(width, height)
+    scale_x, scale_y = width / longest, height / longest
+    placement = Placement(scale_x, (1 - scale_x) / 2, scale_y, (1 - scale_y) / 2)
+    box = np.array([[x, y, min(extent, 1 - x), min(extent, 1 - y)]])
+    target = build_target(box, placement, grid_h=14, grid_w=14)
+    assert target.kept.all()
+    rows, columns = target.window
+    assert target.boxes[0, rows, columns].any()
+    assert target.boxes[0].sum() == target.boxes[0, rows, columns].sum()
+    assert target.masks is not None
+    assert (target.masks.sizes > 0).all()
+
+
+def test_crop_takes_the_visible_pixels_row_by_row():
+    target = build_target(np.array([[0.0, 0.0, 0.5, 0.5]]), WIDE, grid_h=14, grid_w=14)
+    canvas = np.arange(2 * 224 * 224).reshape(2, 224, 224)
+    np.testing.assert_array_equal(target.crop(canvas), canvas[:, 56:168].reshape(2, -1))
+
+
+def test_masks_are_the_union_and_the_kept_boxes():
+    boxes = np.array([[0.3, 0.1, 0.2, 0.3], [0.0, 0.0, 0.1, 0.1], [0.4, 0.2, 0.3, 0.3]])
+    target = build_target(boxes, CROPPED, grid_h=14, grid_w=14)
+    assert target.masks is not None
+    expanded = target.masks.membership[target.masks.region.astype(int)].T
+    np.testing.assert_array_equal(expanded, target.crop(np.stack([target.union, target.boxes[0], target.boxes[2]])))

@@ -1,0 +1,1 @@
+"""The data contract, and DuckDB over the Parquet that keeps it."""

@@ -1,0 +1,113 @@
+"""The manifest: which part files a reader sees. What is not listed is not there."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from warehouse.contract import FORMAT_VERSION, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MANIFEST = "manifest.json"
+DRAFT = "manifest.draft.json"
+
+
+class StoreFormatError(Exception):
+    """The store was written by a newer program, or its manifest is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One Parquet file of a table.
+
+    `slice` says which share of the partition it belongs to (a view, input size and parameter set, say): parts are
+    replaced slice by slice. `key` is the hash of everything that determines the content.
+    """
+
+    file: str
+    key: str
+    partition: dict[str, str]
+    slice: str
+    rows: int
+    bytes: int
+    sha256: str
+    run_id: str
+
+
+@dataclass(slots=True)
+class Manifest:
+    """The parts of every table; `generation` counts publications."""
+
+    generation: int = 0
+    tables: dict[str, list[Part]] = field(default_factory=dict)
+
+    def parts(self, table: str) -> list[Part]:
+        """Parts of one table, in a stable order."""
+        return sorted(self.tables.get(table, []), key=lambda part: part.file)
+
+    def replace(self, table: str, partition: dict[str, str], slice_: str, parts: Iterable[Part]) -> None:
+        """Put `parts` in the place of whatever stood in this slice of this partition."""
+        kept = [p for p in self.tables.get(table, []) if (p.partition, p.slice) != (partition, slice_)]
+        self.tables[table] = [*kept, *parts]
+
+    def files(self) -> set[str]:
+        """Every listed file, relative to the store."""
+        return {part.file for parts in self.tables.values() for part in parts}
+
+
+def partition_path(table: str, partition: dict[str, str]) -> str:
+    """Hive path of a partition, relative to the store: `maps/dataset=facade/model=dinov2/...`."""
+    keys = TABLES[table].partition_by
+    return "/".join([table, *(f"{key}={quote(partition[key], safe='')}" for key in keys)])
+
+
+def read_manifest(root: Path, *, draft: bool = False) -> Manifest:
+    """The published manifest, or with `draft` the one that the pipeline prepares (the published one if there is none).
+
+    A store that does not exist yet has an empty manifest.
+
+    Raises:
+        StoreFormatError: the store's format is newer than this program's, or the file is damaged.
+    """
+    path = root / MANIFEST
+    if draft and (root / DRAFT).exists():
+        path = root / DRAFT
+    if not path.exists():
+        return Manifest()
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        version = int(document["format"])
+        if version > FORMAT_VERSION:
+            message = (
+                f"expected a store of format {FORMAT_VERSION} or older, got format {version} in {path}; "
+                "it was written by a newer ssl-attn: upgrade this one"
+            )
+            raise StoreFormatError(message)
+        tables = {name: [Part(**part) for part in parts] for name, parts in document["tables"].items()}
+        return Manifest(int(document["generation"]), tables)
+    except (ValueError, KeyError, TypeError) as error:
+        message = f"expected a manifest in {path}, got a damaged file ({error}); restore it or build the store again"
+        raise StoreFormatError(message) from error
+
+
+def write_manifest(root: Path, manifest: Manifest, *, draft: bool = False) -> None:
+    """Replace the manifest (or the draft) atomically: a reader sees the old list or the new one, never a part of it."""
+    path = root / (DRAFT if draft else MANIFEST)
+    document = {
+        "format": FORMAT_VERSION,
+        "generation": manifest.generation,
+        "tables": {name: [asdict(part) for part in manifest.parts(name)] for name in sorted(manifest.tables)},
+    }
+    root.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8") as stream:
+        json.dump(document, stream, indent=1)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)

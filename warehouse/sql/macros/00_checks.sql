@@ -1,0 +1,40 @@
+-- What every macro asks first: is this a metric, percentile or model that the store knows? If not, an error lists those it knows.
+CREATE OR REPLACE MACRO known_metric(of_metric) AS (
+    SELECT CASE
+        WHEN coalesce(bool_or(metric = of_metric), false) THEN of_metric
+        ELSE error(format(
+            'expected a metric out of {}; got {}',
+            coalesce(string_agg(metric, ', ' ORDER BY metric), '(none: this store is empty, run ssl-attn build)'), of_metric
+        ))
+    END
+    FROM metrics
+);
+
+CREATE OR REPLACE MACRO known_model(of_model) AS (
+    SELECT CASE
+        WHEN coalesce(bool_or(model = of_model), false) THEN of_model
+        ELSE error(format(
+            'expected a model out of {}; got {}',
+            coalesce(string_agg(DISTINCT model, ', ' ORDER BY model), '(none: this store is empty, run ssl-attn build)'), of_model
+        ))
+    END
+    FROM models
+);
+
+-- The percentile to look up: 90 by default for a thresholded metric, -1 for one that has no threshold.
+CREATE OR REPLACE MACRO known_percentile(of_metric, at_percentile, of_kind) AS (
+    SELECT CASE
+        WHEN at_percentile IS NULL AND coalesce(bool_and(percentile = -1), true) THEN -1
+        WHEN at_percentile IS NULL THEN 90
+        WHEN coalesce(bool_or(percentile = at_percentile), false) THEN at_percentile
+        ELSE error(format(
+            'expected a percentile of {} out of {}; got {}', of_metric,
+            coalesce(
+                string_agg(DISTINCT CASE WHEN percentile = -1 THEN 'none (it has no threshold)' ELSE percentile::VARCHAR END, ', '),
+                '(none: nothing is aggregated yet)'
+            ),
+            at_percentile
+        ))
+    END::SMALLINT
+    FROM (SELECT DISTINCT percentile FROM aggregates WHERE metric = of_metric AND group_kind = of_kind AND head = -1 ORDER BY percentile)
+);

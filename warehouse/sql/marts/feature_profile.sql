@@ -1,0 +1,6 @@
+-- One row per map series, metric, percentile, layer and feature type, scored box by box.
+CREATE OR REPLACE VIEW feature_profile AS
+SELECT a.* EXCLUDE (group_kind, group_key, head), a.group_key AS feature_type, f.name AS feature_name, f.parent
+FROM aggregates AS a
+LEFT JOIN feature_types AS f ON f.dataset = a.dataset AND f.feature_type = a.group_key
+WHERE a.group_kind = 'feature_type' AND a.head = -1;

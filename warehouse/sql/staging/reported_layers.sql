@@ -1,0 +1,7 @@
+-- One row per map series (data set, model, variant, method, view, input size, parameters): its last layer, which is the
+-- one that the leaderboard reports. Methods of the whole model have only layer -1.
+CREATE OR REPLACE VIEW reported_layers AS
+SELECT dataset, model, variant, method, view, input_size, params_id, max(layer) AS layer
+FROM aggregates
+WHERE group_kind = 'all' AND head = -1
+GROUP BY ALL;
