@@ -1,7 +1,7 @@
 """Scores to summaries: mean, spread, interval and chance level of every group that a page or a query asks for.
 
-Groups: all images (every percentile for all heads fused, the headline percentiles for single heads), each style, and each
-feature type box by box (headline percentiles, all heads fused).
+Groups: all images (every percentile for all heads fused, the headline percentiles for single heads), each style, and
+each feature type box by box (headline percentiles, all heads fused).
 """
 
 from __future__ import annotations
@@ -79,14 +79,14 @@ def aggregate(store: Store, run: Run, *, datasets: Iterable[str] | None = None, 
             images = _images(catalog, partition["dataset"])
             key = content_key(AGGREGATION_VERSION, sorted(part.key for part in parts), sorted(images.items()))
             name = "/".join([*(v for k, v in parts[0].partition.items() if k != "dataset"), slice_])
-            part = store.existing("aggregates", partition, name, key)
-            if part is None:
+            summary = store.existing("aggregates", partition, name, key)
+            if summary is None:
                 rows = _summarise(catalog, {**parts[0].partition, **_slice_keys(slice_)}, images)
-                part = store.write("aggregates", partition, name, key, rows, run.run_id)
+                summary = store.write("aggregates", partition, name, key, rows, run.run_id)
                 run.shards_computed += 1
             else:
                 run.shards_skipped += 1
-            store.replace("aggregates", partition, name, [part])
+            store.replace("aggregates", partition, name, [summary])
             task.advance()
 
 
@@ -108,7 +108,10 @@ def _summarise(
     union = _load(catalog, "scores", series, fused_only=False)
     fused = _at(union, [i for i, (_, head) in enumerate(union.places) if head == FUSED])
     single = _at(union, [i for i, (_, head) in enumerate(union.places) if head != FUSED])
-    pieces = [_group(fused, images, "all", "all", None, every), _group(single, images, "all", "all", None, HEADLINE_PERCENTILES)]
+    pieces = [
+        _group(fused, images, "all", "all", None, every),
+        _group(single, images, "all", "all", None, HEADLINE_PERCENTILES),
+    ]
     for style in sorted({style for image in fused.image_ids for style in images[image][1]}):
         chosen = np.array([style in images[image][1] for image in fused.image_ids])
         pieces.append(_group(fused, images, "style", style, chosen, HEADLINE_PERCENTILES))
@@ -118,7 +121,16 @@ def _summarise(
         pieces.append(_group(boxes, images, "feature_type", feature_type, chosen, HEADLINE_PERCENTILES))
     constants = {name: series[name] for name in _SERIES}
     rows = [{**row, **constants, "input_size": int(series["input_size"])} for piece in pieces for row in piece]
-    rows.sort(key=lambda row: (row["group_kind"], row["group_key"], row["metric"], row["percentile"], row["layer"], row["head"]))
+    rows.sort(
+        key=lambda row: (
+            row["group_kind"],
+            row["group_key"],
+            row["metric"],
+            row["percentile"],
+            row["layer"],
+            row["head"],
+        )
+    )
     return pa.Table.from_pylist(rows, schema=TABLES["aggregates"].schema)
 
 
@@ -132,7 +144,7 @@ def _load(catalog: duckdb.DuckDBPyConnection, table: str, series: dict[str, str]
         FROM {table}
         WHERE {" AND ".join(f"{name} = ?" for name in _SERIES)} {"AND head = -1" if fused_only else ""}
         ORDER BY layer, head, {unit}
-    """  # noqa: S608
+    """
     values = [int(series[name]) if name == "input_size" else series[name] for name in _SERIES]
     rows = catalog.sql(query, params=values).to_arrow_table()
     places = tuple(dict.fromkeys(zip(rows["layer"].to_pylist(), rows["head"].to_pylist(), strict=True)))
@@ -142,7 +154,11 @@ def _load(catalog: duckdb.DuckDBPyConnection, table: str, series: dict[str, str]
         column = rows[name].combine_chunks()
         flat = column.flatten() if pa.types.is_list(column.type) else column
         shape = (len(places), units, -1) if pa.types.is_list(column.type) else (len(places), units)
-        return flat.to_numpy(zero_copy_only=False).astype(np.float64).reshape(shape) if len(rows) else np.empty((0, 0, 99)[: len(shape)])
+        return (
+            flat.to_numpy(zero_copy_only=False).astype(np.float64).reshape(shape)
+            if len(rows)
+            else np.empty((0, 0, 99)[: len(shape)])
+        )
 
     return Scores(
         places=places,

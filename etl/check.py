@@ -68,7 +68,7 @@ def verify(store: Store, *, progress: Progress = SILENT) -> list[str]:
 
 
 def prune(store: Store) -> tuple[int, int]:
-    """Delete parts and previews that neither the published manifest nor the draft lists; returns files and bytes freed."""
+    """Delete parts and previews that neither the manifest nor the draft lists; returns files and bytes freed."""
     manifests = [read_manifest(store.root), store.draft()]
     kept = {file for manifest in manifests for file in manifest.files()}
     with connect(store.root) as published, connect(store.root, draft=True) as draft:

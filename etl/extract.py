@@ -1,4 +1,4 @@
-"""Images through models: one forward pass a batch gives every method's maps and the features, written shard by shard."""
+"""Images through models: one forward pass gives every method's maps and the features, written shard by shard."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def extract(
 
     if missing:
         loaded = load_checkpoint(plan.checkpoint, device=plan.options.device, dtype=getattr(torch, plan.options.dtype))
-        label = plan.checkpoint.name if plan.checkpoint.variant == "frozen" else f"{plan.checkpoint.name} (random weights)"
+        label = (
+            plan.checkpoint.name if plan.checkpoint.variant == "frozen" else f"{plan.checkpoint.name} (random weights)"
+        )
         task = progress.task(f"Extracting {label}", sum(len(shard) for shard, _ in missing), "images")
         for shard, wanted in missing:
             for output, rows in _extract_shard(loaded, plan, shard, wanted, run.run_id, task).items():
@@ -104,7 +106,9 @@ def _extract_shard(
     requests = [output for output in wanted if isinstance(output, MethodRequest)]
     features = any(output in _FEATURE_TABLES for output in wanted)
     for images, transforms, pixels in _batches(plan, shard):
-        result = extract_batch(loaded, pixels.to(plan.options.device, getattr(torch, plan.options.dtype)), requests, features=features)
+        result = extract_batch(
+            loaded, pixels.to(plan.options.device, getattr(torch, plan.options.dtype)), requests, features=features
+        )
         ids = [image.image_id for image in images]
         height, width = pixels.shape[-2:]
         shared = {"run_id": run_id, "view": plan.options.view, "input_size": plan.input_size}

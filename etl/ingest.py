@@ -1,4 +1,4 @@
-"""A data set into the store: its images, boxes and feature types, a picture of each image for people, the registries."""
+"""A data set into the store: images, boxes, feature types, a picture of each image for people, the registries."""
 
 from __future__ import annotations
 

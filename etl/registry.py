@@ -38,9 +38,9 @@ def refuse_other_weights(store: Store, checkpoint: Checkpoint) -> None:
         row = catalog.execute(query, [checkpoint.name, checkpoint.variant]).fetchone()
     if row is not None and row[0] is not None and row[0] != checkpoint.weights_sha256:
         message = (
-            f"expected {checkpoint.name} ({checkpoint.variant}) to have the weights {row[0][:12]} that {store.root} was "
-            f"built with, got {checkpoint.weights_sha256[:12]}; give the new weights another name (other_name=FOLDER) "
-            "or build into another store"
+            f"expected {checkpoint.name} ({checkpoint.variant}) to have the weights {row[0][:12]} that "
+            f"{store.root} was built with, got {checkpoint.weights_sha256[:12]}; give the new weights another name "
+            "(other_name=FOLDER) or build into another store"
         )
         raise SslAttnError(message)
 
@@ -95,4 +95,6 @@ def write_targets(store: Store, run: Run, dataset: str, plan: ModelPlan, target_
     if explained:
         rows = [{"target_id": t.target_id, "kind": t.kind, "text": t.text} for t in explained]
         checkpoint = plan.checkpoint
-        write_rows(store, run, "targets", dataset, rows, slice_=f"{checkpoint.name}/{checkpoint.variant}/{plan.slice()}")
+        write_rows(
+            store, run, "targets", dataset, rows, slice_=f"{checkpoint.name}/{checkpoint.variant}/{plan.slice()}"
+        )

@@ -44,7 +44,7 @@ def map_rows(
 
     def per_map(values: Sequence[object], dtype: type) -> NDArray[np.generic]:
         """One value a layer, repeated for its heads and for every image."""
-        repeated = np.repeat(np.asarray(values, dtype), [len(m.heads) for m in layers])
+        repeated: NDArray[np.generic] = np.repeat(np.asarray(values, dtype), [len(m.heads) for m in layers])
         return np.tile(repeated, images)
 
     places = np.array([[(p.scale_x, p.offset_x, p.scale_y, p.offset_y) for p in of_image] for of_image in placements])
@@ -118,10 +118,11 @@ def _scale(
     A map that is not finite has neither peak nor total, and is left as it is.
     """
     peaks = np.abs(values).max(axis=(2, 3))
-    peaks = np.where(np.isfinite(peaks), peaks, np.nan)
+    peaks = np.where(np.isfinite(peaks), peaks, np.float32(np.nan))
     totals = np.where(np.isfinite(peaks), np.maximum(values, 0).sum(axis=(2, 3), dtype=np.float64), np.nan)
-    divisor = np.where(peaks > 0, peaks, 1)
-    return values / divisor[:, :, None, None], peaks, totals.astype(np.float32)
+    divisor = np.where(peaks > 0, peaks, np.float32(1))
+    scaled = (values / divisor[:, :, None, None]).astype(np.float32)
+    return scaled, peaks.astype(np.float32), totals.astype(np.float32)
 
 
 def _lists(flat: NDArray[np.float16], lengths: NDArray[np.integer]) -> pa.ListArray:

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from etl.progress import SILENT
 from etl.store import content_key
 from ssl_attn.geometry import Placement
+from ssl_attn.metrics.percentiles import PERCENTILES
 from ssl_attn.metrics.scoring import MapScores, score_maps
 from ssl_attn.metrics.target import Target, build_target
 from warehouse.catalog import connect
@@ -66,7 +67,11 @@ def score(store: Store, run: Run, *, datasets: Iterable[str] | None = None, prog
         dataset = part.partition["dataset"]
         if wanted is not None and dataset not in wanted:
             continue
-        ids = pq.read_table(store.root / part.file, columns=["image_id"], partitioning=None)["image_id"].unique().to_pylist()
+        ids = (
+            pq.read_table(store.root / part.file, columns=["image_id"], partitioning=None)["image_id"]
+            .unique()
+            .to_pylist()
+        )
         of_part = {image_id: boxes.get((dataset, image_id), _NO_BOXES) for image_id in ids}
         key = content_key(SCORING_VERSION, part.key, sorted(of_part.items()))
         group = repr((part.partition, part.slice))
@@ -98,7 +103,7 @@ def score(store: Store, run: Run, *, datasets: Iterable[str] | None = None, prog
 
 def score_part(path: Path, boxes: dict[str, ImageBoxes]) -> tuple[pa.Table, pa.Table]:
     """Rows of `scores` and `box_scores` for the maps in one part file."""
-    # Many small matrix products: a second BLAS thread only waits on the first, and cores are better spent on other parts.
+    # Many small matrix products: a second BLAS thread only waits on the first; other parts use the core better.
     with threadpool_limits(limits=1):
         return _score_maps(pq.read_table(path, partitioning=None), boxes)
 
@@ -194,8 +199,8 @@ def _box_rows(keys: pa.Table, result: MapScores, target: Target, marked: ImageBo
             "visible_pixels": np.full(maps * boxes, target.visible_pixels),
             "area": per_box(target.box_area),
             "area_grid": per_box(target.box_area_grid),
-            "iou": _curves(result.box_iou.reshape(maps * boxes, -1)),
-            "recall": _curves(result.box_recall.reshape(maps * boxes, -1)),
+            "iou": _curves(result.box_iou.reshape(maps * boxes, len(PERCENTILES))),
+            "recall": _curves(result.box_recall.reshape(maps * boxes, len(PERCENTILES))),
             "energy": result.box_energy.ravel(),
         },
     )
@@ -219,4 +224,6 @@ def _rows(table: str, keys: pa.Table, columns: dict[str, object]) -> pa.Table:
         keys[field.name].cast(field.type) if field.name in _KEYS else _array(columns[field.name]).cast(field.type)
         for field in schema
     ]
-    return pa.Table.from_arrays([a.combine_chunks() if isinstance(a, pa.ChunkedArray) else a for a in arrays], schema=schema)
+    return pa.Table.from_arrays(
+        [a.combine_chunks() if isinstance(a, pa.ChunkedArray) else a for a in arrays], schema=schema
+    )

@@ -28,10 +28,11 @@ _RUN_KEY = b"ssl_attn.run_id"
 
 
 class Store:
-    """A folder of Parquet parts with a draft manifest, which the pipeline fills, and a published one, which readers see."""
+    """A folder of Parquet parts with a draft manifest, which the pipeline fills, and a published one for readers."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._listed: dict[str, Part] | None = None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -45,7 +46,9 @@ class Store:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                message = f"expected to be the only writer of {self.root}, but another ssl-attn is at work there; wait for it"
+                message = (
+                    f"expected to be the only writer of {self.root}, but another ssl-attn is at work there; wait for it"
+                )
                 raise SslAttnError(message) from error
             yield
 
@@ -58,11 +61,16 @@ class Store:
         return f"{partition_path(table, partition)}/part-{key[:20]}.parquet"
 
     def existing(self, table: str, partition: dict[str, str], slice_: str, key: str) -> Part | None:
-        """The part with this key, if an earlier run finished it: its name says what it holds, and only whole files bear it."""
+        """The part with this key, if an earlier run finished it: only whole files bear their own name."""
         file = self.part_path(table, partition, key)
         path = self.root / file
         if not path.exists():
             return None
+        if self._listed is None:
+            self._listed = {part.file: part for parts in self.draft().tables.values() for part in parts}
+        known = self._listed.get(file)
+        if known is not None and (known.key, known.slice, known.bytes) == (key, slice_, path.stat().st_size):
+            return known
         metadata = pq.read_metadata(path)
         run_id = (metadata.metadata or {}).get(_RUN_KEY, b"").decode()
         return Part(file, key, partition, slice_, metadata.num_rows, path.stat().st_size, sha256_of(path), run_id)
@@ -74,14 +82,18 @@ class Store:
         path = self.root / file
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        rows = rows.select(spec.stored_schema.names).cast(spec.stored_schema).replace_schema_metadata({_RUN_KEY: run_id})
+        rows = (
+            rows.select(spec.stored_schema.names).cast(spec.stored_schema).replace_schema_metadata({_RUN_KEY: run_id})
+        )
         pq.write_table(
             rows,
             temporary,
             compression="zstd",
             row_group_size=ROWS_PER_GROUP,
             # DuckDB does not read BYTE_STREAM_SPLIT on float16, and a dictionary of curve values only costs space.
-            use_dictionary=[c.name for c in spec.columns if c.type in (pa.string(), pa.int16(), pa.int32(), pa.float64())],
+            use_dictionary=[
+                c.name for c in spec.columns if c.type in (pa.string(), pa.int16(), pa.int32(), pa.float64())
+            ],
             sorting_columns=pq.SortingColumn.from_ordering(
                 spec.stored_schema, [(name, "ascending") for name in spec.order_by]
             )

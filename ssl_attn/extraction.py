@@ -77,7 +77,9 @@ def _extract_transformer(
     reductions = [_ATTENTION_METHODS[r.method][0] for r in requests if r.method in _ATTENTION_METHODS]
     pooled = [r for r in requests if r.method == "map_pool"]
     with torch.no_grad(), ExitStack() as stack:
-        weights = stack.enter_context(pooling_attention(loaded.module.head.attention)) if pooled else []
+        weights = (
+            stack.enter_context(pooling_attention(loaded.module.get_submodule("head.attention"))) if pooled else []
+        )
         record = None
         if reductions:
             wanted = reduce(or_, reductions)

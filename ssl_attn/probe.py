@@ -1,4 +1,4 @@
-"""One attention function for every family: the layer's output and, in the same pass, the reductions that were asked for.
+"""One attention function for every family: the layer's output and, in the same pass, the reductions asked for.
 
 transformers lets a program register its own attention function. Inside `attention_probe` a model computes attention
 through ours, which keeps per head the read-out row, the mean received attention and the value-weighted norms, and per
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor, nn
+    from transformers import PreTrainedModel
 
     from ssl_attn.models.layout import TokenLayout
 
@@ -79,7 +80,7 @@ _recording: ContextVar[AttentionRecord | None] = ContextVar("ssl_attn_recording"
 
 @contextmanager
 def attention_probe(
-    module: nn.Module, layout: TokenLayout, reductions: Reductions, *, layers: int
+    module: PreTrainedModel, layout: TokenLayout, reductions: Reductions, *, layers: int
 ) -> Iterator[AttentionRecord]:
     """Record `reductions` of every attention layer in the forward pass made inside the context.
 
@@ -88,14 +89,14 @@ def attention_probe(
             says: the maps would be of something else.
     """
     previous = module.config._attn_implementation
-    module.set_attn_implementation(PROBE)  # type: ignore[operator]
+    module.set_attn_implementation(PROBE)
     record = AttentionRecord(layout, reductions, _output_weights(module) if reductions.value_norm else {})
     token = _recording.set(record)
     try:
         yield record
     finally:
         _recording.reset(token)
-        module.set_attn_implementation(previous)  # type: ignore[operator]
+        module.set_attn_implementation(previous)
     if len(record.layers) != layers:
         message = (
             f"expected attention of {layers} layers from {type(module).__name__}, got {len(record.layers)}; "

@@ -6,7 +6,7 @@ import hashlib
 import io
 import struct
 import zlib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,6 +17,9 @@ from PIL import ImageOps
 
 from ssl_attn.errors import SslAttnError
 from ssl_attn.images import UnreadableImageError, check_image, open_image, preview, upright_box
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ORIENTATION = 0x0112
 LOSSLESS = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}

@@ -1,4 +1,4 @@
-"""DuckDB over the store: views and macros are made in memory at connect time, so the store holds no copy of anything."""
+"""DuckDB over the store: views and macros are made in memory at connect time; the store holds no copy of anything."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from warehouse.manifest import Manifest
+
+QueryError = duckdb.Error
+"""What a query that DuckDB refuses raises."""
 
 _MART_LAYERS = ("staging", "marts", "macros")
 # Macros that look single maps, scores or features up, which only the Parquet parts hold.
@@ -44,7 +47,9 @@ def connect(store: Path | str, *, draft: bool = False) -> duckdb.DuckDBPyConnect
 def catalog_statements(manifest: Manifest, root: Path | None) -> Iterator[str]:
     """The SQL that makes the catalogue; with `root` None, part files are named relative to the store's own folder."""
     for table in TABLES.values():
-        files = [part.file if root is None else str((root / part.file).resolve()) for part in manifest.parts(table.name)]
+        files = [
+            part.file if root is None else str((root / part.file).resolve()) for part in manifest.parts(table.name)
+        ]
         yield _base_relation(table, files)
     yield from mart_statements()
     for file in sql_files(_LOOKUPS):
@@ -52,7 +57,7 @@ def catalog_statements(manifest: Manifest, root: Path | None) -> Iterator[str]:
 
 
 def mart_statements() -> Iterator[str]:
-    """The SQL of views and macros that need no map, score or feature: what a file with the small tables alone can answer."""
+    """The SQL of views and macros that need no map, score or feature: what the small tables alone can answer."""
     for layer in _MART_LAYERS:
         for file in sql_files(layer):
             yield file.read_text(encoding="utf-8")

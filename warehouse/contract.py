@@ -2,8 +2,8 @@
 
 Names are the field's terms, singular, snake_case, and the same in Python, Parquet, SQL, URL and on screen. Layers and
 heads count from 0; head -1 is all heads fused, layer -1 the whole model, percentile -1 a score without a threshold. No
-key is ever NULL, so joins are plain. A number that does not exist (a score of a map without boxes) is NULL and never NaN:
-averages pass over NULL, and DuckDB folds isnan() by Parquet statistics, which leave NaN out.
+key is ever NULL, so joins are plain. A number that does not exist (a score of a map without boxes) is NULL and never
+NaN: averages pass over NULL, and DuckDB folds isnan() by Parquet statistics, which leave NaN out.
 """
 
 from __future__ import annotations
@@ -378,9 +378,7 @@ _TABLES = (
             Column("n_left_out", pa.int32(), "Rows without a score"),
             Column("mean", pa.float64(), "Mean"),
             Column("sd", pa.float64(), "Standard deviation over the scores; NULL for one score"),
-            Column(
-                "ci_low", pa.float64(), "Lower end of the 95 % bootstrap interval over sources; NULL below 8"
-            ),
+            Column("ci_low", pa.float64(), "Lower end of the 95 % bootstrap interval over sources; NULL below 8"),
             Column("ci_high", pa.float64(), "Upper end of it"),
             Column("chance", pa.float64(), "Mean chance level of the same scores"),
         ),

@@ -1,4 +1,4 @@
-"""Cost of the attention probe: one forward pass with every reduction, against a plain one and one that keeps all matrices."""
+"""Cost of the attention probe: a pass with every reduction, a plain one, and one that keeps all matrices."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Cost:
 def measure(size: int, *, repeats: int, hidden: int = 768) -> dict[Mode, Cost]:
     """Cost of each mode for one image of `size` pixels through a random DINOv2 with registers, 12 layers.
 
-    Times are taken in turns within one process, so that a slow moment of the machine hits all modes alike; peak memory of
-    each mode in a process of its own, since a process's peak never falls.
+    Times are taken in turns within one process, so that a slow moment of the machine hits all modes alike; peak memory
+    of each mode in a process of its own, since a process's peak never falls.
     """
     seconds = _times(size, repeats, hidden)
     with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
@@ -88,7 +88,7 @@ def _run(mode: Mode, model: Dinov2WithRegistersModel, pixels: torch.Tensor) -> N
             try:
                 # Kept until the pass ends, as a caller would who reads maps from them.
                 attentions = model(pixels, output_attentions=True).attentions
-                if len(attentions) != 12:  # noqa: PLR2004 (the model above has 12 layers)
+                if len(attentions) != 12:
                     message = f"expected eager attention of 12 layers, got {len(attentions)}"
                     raise RuntimeError(message)
             finally:

@@ -9,6 +9,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from ssl_attn.cli import bench, build, dashboard, demo, models, registries, stages, store
 from ssl_attn.cli.dataset import dataset_app
@@ -54,5 +55,5 @@ def main() -> None:
     try:
         app()
     except SslAttnError as error:
-        Console(stderr=True).print(f"[bold red]ssl-attn:[/] {error}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print("[bold red]ssl-attn:[/]", escape(str(error)), highlight=False, soft_wrap=True)
         sys.exit(2 if isinstance(error, UsageError) else 1)

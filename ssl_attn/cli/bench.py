@@ -43,5 +43,11 @@ def extract(
     for size, cost in costs.items():
         for mode in MODES:
             ratio = cost[mode].seconds / cost["plain"].seconds
-            table.add_row(f"{size} px", mode, f"{cost[mode].seconds * 1e3:,.0f}", f"{cost[mode].peak_bytes / 1e6:,.0f}", f"{ratio:.2f}")
+            table.add_row(
+                f"{size} px",
+                mode,
+                f"{cost[mode].seconds * 1e3:,.0f}",
+                f"{cost[mode].peak_bytes / 1e6:,.0f}",
+                f"{ratio:.2f}",
+            )
     Console().print(table)

@@ -33,10 +33,19 @@ if TYPE_CHECKING:
     from etl.store import Store
     from ssl_attn.datasets.base import AnnotatedImages
 
-ViewOption = Annotated[str, typer.Option("--view", help="squash (whole image), letterbox (padded) or processor (the model's own crop)")]
-InputSizeOption = Annotated[int | None, typer.Option("--input-size", min=16, help="Side of the model input in pixels [default: the model's own]")]
-RandomOption = Annotated[bool, typer.Option("--random-weights", help="Also run each model with random weights, as a baseline")]
-FeaturesOption = Annotated[bool, typer.Option("--features/--no-features", help="Keep patch features (similarity maps need them)")]
+ViewOption = Annotated[
+    str, typer.Option("--view", help="squash (whole image), letterbox (padded) or processor (the model's own crop)")
+]
+InputSizeOption = Annotated[
+    int | None,
+    typer.Option("--input-size", min=16, help="Side of the model input in pixels [default: the model's own]"),
+]
+RandomOption = Annotated[
+    bool, typer.Option("--random-weights", help="Also run each model with random weights, as a baseline")
+]
+FeaturesOption = Annotated[
+    bool, typer.Option("--features/--no-features", help="Keep patch features (similarity maps need them)")
+]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps")]
 DtypeOption = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16")]
 BatchOption = Annotated[int | None, typer.Option("--batch-size", min=1, help="Images in one forward pass")]
@@ -80,9 +89,17 @@ def build(
     if as_json:
         typer.echo(json.dumps({**asdict(report), "store": str(target.root)}))
     else:
-        done = "nothing was missing" if report.computed == 0 else f"{report.computed} parts computed, {report.skipped} found"
+        done = (
+            "nothing was missing"
+            if report.computed == 0
+            else f"{report.computed} parts computed, {report.skipped} found"
+        )
         typer.echo(f"{target.root}: {done}, {report.seconds:.1f} s, generation {report.generation}", err=True)
-        typer.echo(f"Next: ssl-attn sql --store {target.root} \"FROM leaderboard('iou', 90)\"  or  ssl-attn app --store {target.root}", err=True)
+        typer.echo(
+            f"Next: ssl-attn sql --store {target.root} \"FROM leaderboard('iou', 90)\"\n"
+            f"      ssl-attn app --store {target.root}",
+            err=True,
+        )
     if report.quarantine:
         print_quarantine(report.quarantine)
         raise typer.Exit(EXIT_QUARANTINED)

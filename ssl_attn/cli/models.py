@@ -90,7 +90,7 @@ def doctor(as_json: JsonOption = False) -> None:
     console.print(table)
     for remedy in dict.fromkeys(state.detail for state in states if state.status not in _READY):
         names = ", ".join(state.name for state in states if state.detail == remedy)
-        console.print(f"{names}: {remedy}", style="yellow", highlight=False)
+        console.print(f"{names}: {remedy}", style="yellow", highlight=False, markup=False)
 
 
 def card_facts(card: ModelCard) -> dict[str, Any]:

@@ -19,11 +19,14 @@ StoreOption = Annotated[Path | None, typer.Option("--store", help="Folder of the
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts")]
 DatasetOption = Annotated[str, typer.Option("--dataset", help="Format of the data: see `ssl-attn datasets`")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="File or folder of the annotations")]
-ImagesOption = Annotated[Path | None, typer.Option("--images", help="Folder of the images, where it is not found by itself")]
+ImagesOption = Annotated[
+    Path | None, typer.Option("--images", help="Folder of the images, where it is not found by itself")
+]
 NameOption = Annotated[str | None, typer.Option("--name", help="Name of the data set in the warehouse")]
 ModelsOption = Annotated[str, typer.Option("--models", help="Comma-separated: registry names, hub ids, or name=FOLDER")]
 MethodsOption = Annotated[
-    str | None, typer.Option("--methods", help="Comma-separated [default: all that a model has]; gradcam:target=sum_logits")
+    str | None,
+    typer.Option("--methods", help="Comma-separated [default: all that a model has]; gradcam:target=sum_logits"),
 ]
 
 
@@ -46,12 +49,15 @@ def resolve_device(device: str) -> str:
 def print_quarantine(quarantine: tuple[Quarantined, ...], *, shown: int = 20) -> None:
     """Say what was left out, and why, on the standard error stream."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table("What", "Which", "Rule", "Expected", "Found", title=f"Left out: {len(quarantine)} inputs", title_justify="left")
+    table = Table(
+        "What", "Which", "Rule", "Expected", "Found", title=f"Left out: {len(quarantine)} inputs", title_justify="left"
+    )
     for entry in quarantine[:shown]:
-        table.add_row(entry.what, entry.identifier, entry.rule, entry.expected, entry.found)
+        table.add_row(*(escape(cell) for cell in (entry.what, entry.identifier, entry.rule, entry.expected, entry.found)))
     console = Console(stderr=True)
     console.print(table)
     if len(quarantine) > shown:
-        console.print(f"and {len(quarantine) - shown} more: ssl-attn sql \"FROM quarantine\"", style="dim")
+        console.print(f'and {len(quarantine) - shown} more: ssl-attn sql "FROM quarantine"', style="dim")

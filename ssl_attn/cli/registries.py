@@ -19,7 +19,7 @@ def methods(as_json: JsonOption = False) -> None:
     """The methods: what each computes, how heads are fused, its parameters."""
     from ssl_attn.methods import METHODS
 
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "method": m.name,
             "label": m.label,
@@ -37,8 +37,15 @@ def metrics(as_json: JsonOption = False) -> None:
     """The metrics: formula, range, chance level."""
     from ssl_attn.metrics import METRICS
 
-    rows = [
-        {"metric": m.name, "label": m.label, "formula": m.formula, "better": m.direction, "chance": m.chance, "source": m.source}
+    rows: list[dict[str, object]] = [
+        {
+            "metric": m.name,
+            "label": m.label,
+            "formula": m.formula,
+            "better": m.direction,
+            "chance": m.chance,
+            "source": m.source,
+        }
         for m in METRICS.values()
     ]
     _show(rows, as_json=as_json)

@@ -22,9 +22,7 @@ def sql(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; parquet needs one")] = None,
 ) -> None:
     """Ask the store, with the same views and macros as the dashboard."""
-    import duckdb
-
-    from warehouse.catalog import connect
+    from warehouse.catalog import QueryError, connect
 
     if output_format == "parquet" and output is None:
         message = "expected --output FILE with --format parquet, got none; Parquet does not go to a terminal"
@@ -37,7 +35,7 @@ def sql(
                 _print_table(catalog, query)
             else:
                 _write(catalog, query, output_format, Path("/dev/stdout"))
-        except duckdb.Error as error:
+        except QueryError as error:
             message = f"the query failed: {str(error).strip()}"
             raise SslAttnError(message) from error
 
@@ -64,7 +62,9 @@ def status(store: StoreOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(json.dumps({"store": str(root), "generation": manifest.generation, "draft": draft, "tables": rows}))
         return
-    table = Table("Table", "Parts", "Rows", "MB", title=f"{root}, generation {manifest.generation}", title_justify="left")
+    table = Table(
+        "Table", "Parts", "Rows", "MB", title=f"{root}, generation {manifest.generation}", title_justify="left"
+    )
     for name, counts in rows.items():
         table.add_row(name, f"{counts['parts']:,}", f"{counts['rows']:,}", f"{counts['bytes'] / 1e6:,.2f}")
     Console().print(table)
@@ -123,13 +123,16 @@ def _existing(store: Path | None) -> Path:
 
     root = store_path(store)
     if not (root / MANIFEST).exists() and not (root / DRAFT).exists():
-        message = f"expected a store at {root}, found none; build one with ssl-attn demo or ssl-attn build --store {root}"
+        message = (
+            f"expected a store at {root}, found none; build one with ssl-attn demo or ssl-attn build --store {root}"
+        )
         raise SslAttnError(message)
     return root
 
 
 def _print_table(catalog: object, query: str) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     result = catalog.execute(query)  # type: ignore[attr-defined]
@@ -139,7 +142,7 @@ def _print_table(catalog: object, query: str) -> None:
     console = Console(width=None if sys.stdout.isatty() else max(400, 24 * len(names)))
     table = Table(*names, show_edge=False, pad_edge=False)
     for row in rows:
-        table.add_row(*(_shown(value) for value in row))
+        table.add_row(*(escape(_shown(value)) for value in row))
     console.print(table)
     console.print(f"{len(rows)} rows", style="dim")
 
@@ -149,7 +152,7 @@ def _shown(value: object) -> str:
         return f"{value:.4g}"
     if isinstance(value, list):
         head = ", ".join(_shown(item) for item in value[:4])
-        return f"[{head}, ... {len(value)}]" if len(value) > 4 else f"[{head}]"  # noqa: PLR2004
+        return f"[{head}, ... {len(value)}]" if len(value) > 4 else f"[{head}]"
     return "" if value is None else str(value)
 
 

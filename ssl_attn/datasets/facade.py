@@ -8,8 +8,6 @@ import os
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ssl_attn.datasets.base import AnnotatedImages, Box, Image
 from ssl_attn.demo.cache import cache_folder
 from ssl_attn.demo.facade import GENERATOR_VERSION, compose, draw_facade

@@ -114,8 +114,8 @@ RECIPES: dict[str, Recipe] = {
                 "layer_type": "basic",
             },
             steps=2_400,
-            batch=32,
-            learning_rate=2e-3,
+            batch=16,
+            learning_rate=1.5e-3,
             shift=16,
         ),
     )

@@ -64,8 +64,8 @@ _METHODS = (
     Method(
         name="rollout",
         label="Attention rollout",
-        description="Attention followed back through the layers, half of each layer passed on unchanged by the residual; "
-        "at layer l the layers 0 to l, read at CLS (or averaged over patches where there is no CLS)",
+        description="Attention followed back through the layers, half of each layer passed on unchanged by the "
+        "residual; at layer l the layers 0 to l, read at CLS (or averaged over patches where there is no CLS)",
         fusion="head mean before the product",
         needs=frozenset({"attention"}),
         per_head=False,
@@ -83,8 +83,8 @@ _METHODS = (
     Method(
         name="value_norm",
         label="Attention x value norm",
-        description="Length of the vector that each patch adds to the CLS token (or to the mean patch where there is no "
-        "CLS): attention times value, through the output projection and LayerScale",
+        description="Length of the vector that each patch adds to the CLS token (or to the mean patch where there is "
+        "no CLS): attention times value, through the output projection and LayerScale",
         fusion="vectors summed over heads before the norm",
         needs=frozenset({"attention"}),
         per_head=True,
@@ -102,8 +102,8 @@ _METHODS = (
             "target": Parameter(
                 default="predicted",
                 choices=("predicted", "sum_logits"),
-                meaning="the predicted class's logit, or the sum of all logits (an untrained direction of a softmax head, "
-                "kept for comparison with earlier work)",
+                meaning="the predicted class's logit, or the sum of all logits (an untrained direction of a softmax "
+                "head, kept for comparison with earlier work)",
             )
         },
     ),

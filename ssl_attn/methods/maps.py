@@ -40,8 +40,8 @@ NO_TARGET = Target("none")
 class LayerMaps:
     """Maps of B images in one layer: `values` (B, K, grid_h, grid_w), one of K for each entry of `heads`.
 
-    `masses` (B, K, 3) holds the shares on CLS and distillation tokens, on registers and on patches (NaN where the method
-    has no such shares). `targets` has one entry an image.
+    `masses` (B, K, 3) holds the shares on CLS and distillation tokens, on registers and on patches (NaN where the
+    method has no such shares). `targets` has one entry an image.
     """
 
     layer: int
@@ -52,7 +52,7 @@ class LayerMaps:
 
 
 def token_masses(tokens: Tensor, layout: TokenLayout) -> Tensor:
-    """Shares (..., 3) of non-negative token values (..., N) on CLS and distillation, registers, patches; they sum to 1."""
+    """Shares (..., 3) of token values (..., N) >= 0 on CLS and distillation, registers, patches; they sum to 1."""
     groups = [
         tokens[..., : layout.cls + layout.distillation].sum(-1),
         tokens[..., layout.register_slice].sum(-1),
@@ -66,4 +66,4 @@ def token_masses(tokens: Tensor, layout: TokenLayout) -> Tensor:
 
 def patch_grid(tokens: Tensor, layout: TokenLayout) -> Tensor:
     """Token values (..., N) to the patch grid (..., grid_h, grid_w)."""
-    return tokens[..., layout.patch_slice].unflatten(-1, (layout.grid_h, layout.grid_w))
+    return tokens[..., layout.patch_slice].reshape(*tokens.shape[:-1], layout.grid_h, layout.grid_w)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def rollout_rows(head_means: list[Tensor], readout: Tensor) -> Tensor:
     """Read-out row of the rollout of layers 0..l, for every l: (B, L, N).
 
-    With A' = rownorm(A + I), newest layer on the left, the wanted row at depth l is readout . A'_l ... A'_0. Walking from
-    the top layer down, the row of depth l joins at layer l and from then on all rows share each product, so that L depths
-    cost L products of at most L rows, and no N x N matrix is multiplied by another.
+    With A' = rownorm(A + I), newest layer on the left, the wanted row at depth l is readout . A'_l ... A'_0. Walking
+    from the top layer down, the row of depth l joins at layer l and from then on all rows share each product, so that L
+    depths cost L products of at most L rows, and no N x N matrix is multiplied by another.
 
     Args:
         head_means: per layer, from the first, the head-mean attention (B, N, N); its rows sum to 1.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image as PillowImage
@@ -13,6 +13,9 @@ from PIL import Image as PillowImage
 from ssl_attn.datasets import archive
 from ssl_attn.datasets.archive import extract_images
 from ssl_attn.errors import SslAttnError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def picture(shade: int) -> bytes:

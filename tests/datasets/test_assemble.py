@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -14,10 +13,14 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
 from ssl_attn.datasets.assemble import RawBox, RawImage, assemble
-from ssl_attn.datasets.base import AnnotatedImages
 from ssl_attn.datasets.quarantine import EXPECTED, Rule
 from ssl_attn.datasets.vocabulary import RawFeatureType, build_vocabulary
 from ssl_attn.errors import SslAttnError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ssl_attn.datasets.base import AnnotatedImages
 
 VOCABULARY = build_vocabulary([RawFeatureType("0", "Window"), RawFeatureType("1", "Rose Window", ("0",))])
 

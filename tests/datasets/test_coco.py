@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,6 +13,9 @@ from PIL import Image as PillowImage
 
 from ssl_attn.datasets.coco import read_coco
 from ssl_attn.errors import SslAttnError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def document() -> dict[str, Any]:

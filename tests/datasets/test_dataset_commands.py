@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image as PillowImage
@@ -12,6 +12,9 @@ from typer.testing import CliRunner
 from ssl_attn.cli.dataset import dataset_app
 from ssl_attn.datasets import FORMATS
 from ssl_attn.errors import SslAttnError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEADER = "image,x,y,width,height,feature_type\n"
 runner = CliRunner()

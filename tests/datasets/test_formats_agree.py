@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -13,7 +11,12 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
 from ssl_attn.datasets import FORMATS, read_dataset
-from ssl_attn.datasets.base import AnnotatedImages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ssl_attn.datasets.base import AnnotatedImages
 
 NAMES = ("Door", "Rose Window", "pilaster")
 SIZES = {"a.png": (40, 20), "b.png": (15, 60), "c.png": (33, 33)}

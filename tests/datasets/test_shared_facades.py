@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ssl_attn.datasets import read_dataset
-from ssl_attn.datasets.base import AnnotatedImages
 from ssl_attn.datasets.contact_sheet import contact_sheet
+
+if TYPE_CHECKING:
+    from ssl_attn.datasets.base import AnnotatedImages
 
 FACADES = Path(__file__).parents[3] / "shared" / "data" / "facades"
 pytestmark = [

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image as PillowImage
 
 from ssl_attn.datasets.voc import read_voc
 from ssl_attn.errors import SslAttnError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def annotation(*objects: str, filename: str = "a.png", size: str = "", extra: str = "") -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image as PillowImage
 
 from ssl_attn.datasets.wikichurches import annotated_image_names, read_wikichurches
 from ssl_attn.errors import SslAttnError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 META = [
     {"name": "Portal", "parents": []},

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image as PillowImage
 
 from ssl_attn.datasets.yolo import read_yolo
 from ssl_attn.errors import SslAttnError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def picture(path: Path) -> None:

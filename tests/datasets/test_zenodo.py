@@ -3,27 +3,53 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+import zipfile
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
+from typer.testing import CliRunner
 
-from ssl_attn.datasets import zenodo
+from ssl_attn.cli.dataset import dataset_app
+from ssl_attn.datasets import read_dataset, zenodo
 from ssl_attn.datasets.zenodo import download_record
 from ssl_attn.errors import SslAttnError, UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def archive() -> bytes:
+    """Two images, of which one is annotated, and noise that makes the download take several pieces."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name in ("Q1_wd0.png", "Q2_wd0.png"):
+            picture = io.BytesIO()
+            PillowImage.new("L", (30, 20)).save(picture, "PNG")
+            target.writestr(f"images/{name}", picture.getvalue())
+        target.writestr("noise.bin", np.random.default_rng(0).bytes(3_000_000))
+    return buffer.getvalue()
+
+
+BOX = {"label": 0, "left": 0.1, "top": 0.1, "width": 0.5, "height": 0.5}
+ANNOTATION = {"styles": ["Q46261"], "bbox_groups": [{"group_label": 0, "elements": [BOX]}]}
+PARTS = {"meta": [{"name": "Portal", "parents": []}], "annotations": {"Q1_wd0.png": ANNOTATION}}
 CONTENT = {
-    "building_parts.json": b'{"meta": [], "annotations": {}}',
-    "images.zip": np.random.default_rng(0).bytes(3_000_000),
+    "building_parts.json": json.dumps(PARTS).encode(),
+    "churches.json": b"{}",
+    "style_names.txt": b"Q46261 Romanesque",
+    "images.zip": archive(),
     "empty.txt": b"",
 }
+SIZE = len(CONTENT["images.zip"])
 
 
 @dataclass
@@ -130,7 +156,7 @@ def test_files_arrive_whole_and_a_second_run_fetches_nothing(record: str, behavi
     assert calls[-1] == ("empty.txt", 0, 0)
     done = [done for name, done, _ in calls if name == "images.zip"]
     assert done == sorted(done)
-    assert done[-1] == 3_000_000
+    assert done[-1] == SIZE
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == sorted(CONTENT)
     behaviour.requests.clear()
     fetch(record, tmp_path / "new" / "folder", *CONTENT)
@@ -163,7 +189,7 @@ def test_a_whole_part_needs_no_request(record: str, behaviour: Behaviour, tmp_pa
 
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_part_of_something_else_is_thrown_away(
-    record: str, behaviour: Behaviour, tmp_path: Path, ranges: bool
+    record: str, behaviour: Behaviour, tmp_path: Path, *, ranges: bool
 ) -> None:
     behaviour.ranges = ranges
     (tmp_path / "images.zip.part").write_bytes(bytes(1_000_000))
@@ -187,7 +213,7 @@ def test_a_server_that_sends_another_range_makes_it_begin_anew(
 
 
 def test_a_changed_file_is_fetched_again(record: str, tmp_path: Path) -> None:
-    (tmp_path / "images.zip").write_bytes(bytes(3_000_000))
+    (tmp_path / "images.zip").write_bytes(bytes(SIZE))
     (path,) = fetch(record, tmp_path)
     assert path.read_bytes() == CONTENT["images.zip"]
 
@@ -256,3 +282,27 @@ def test_a_folder_that_cannot_be_written_is_an_error(record: str, tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(SslAttnError, match="expected to write into"):
         fetch(record, tmp_path / "file" / "folder")
+
+
+def test_the_command_fetches_unpacks_and_the_reader_reads(record: str, tmp_path: Path) -> None:
+    folder = tmp_path / "wikichurches"
+    result = CliRunner().invoke(dataset_app, ["download", str(folder), "--record-url", record])
+    assert result.exit_code == 0, result.output
+    assert "4 files and 1 images" in result.stdout
+    assert f"--data {folder / 'building_parts.json'}" in result.stdout
+    dataset = read_dataset("wikichurches", folder)
+    assert (dataset.name, len(dataset.images), len(dataset.boxes)) == ("wikichurches", 1, 1)
+    assert dataset.images[0].styles == ("Romanesque",)
+
+
+def test_the_command_fetches_all_images_or_none_on_request(record: str, tmp_path: Path) -> None:
+    runner = CliRunner()
+    arguments = ["download", str(tmp_path), "--record-url", record, "--json"]
+    result = runner.invoke(dataset_app, [*arguments, "--no-images"])
+    assert json.loads(result.stdout)["images"] == 0
+    assert not (tmp_path / "images.zip").exists()
+    result = runner.invoke(dataset_app, [*arguments, "--all-images"])
+    assert json.loads(result.stdout)["images"] == 2
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == ["Q1_wd0.png", "Q2_wd0.png"]
+    result = runner.invoke(dataset_app, [*arguments, "--all-images", "--no-images"])
+    assert isinstance(result.exception, UsageError)

@@ -1,0 +1,87 @@
+"""Fixtures that several rooms share: tiny checkpoints of every family, and a small published store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as PillowImage
+
+from ssl_attn.datasets import read_dataset
+from ssl_attn.models.card import CARDS, FAMILIES
+from ssl_attn.models.load import load_model
+from ssl_attn.models.spec import ModelSpec
+from ssl_attn.models.tiny import write_tiny_checkpoint
+
+torch.set_num_threads(1)
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Photographs and checkpoints beside a workshop checkout."""
+    if not (SHARED / "data" / "facades").is_dir():
+        pytest.skip("needs ../shared with photographs and checkpoints")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def tiny_folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("tiny-checkpoints")
+    return {family: write_tiny_checkpoint(family, root / family, seed=7) for family in FAMILIES}
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tiny_folders):
+    """One loaded tiny model of every family."""
+    models = {}
+    for family, folder in tiny_folders.items():
+        card = next(card for card in CARDS.values() if card.family == family)
+        models[family] = load_model(ModelSpec(card.name, path=folder, card=card))
+    return models
+
+
+@pytest.fixture(scope="session")
+def coco_file(tmp_path_factory) -> Path:
+    """Eleven small pictures with boxes as a COCO file: landscape, portrait and odd sizes, two styles, three kinds of feature.
+
+    Image 9 has no box at all, image 10 is of a style of its own.
+    """
+    folder = tmp_path_factory.mktemp("pictures")
+    (folder / "images").mkdir()
+    generator = np.random.default_rng(5)
+    sizes = [(96, 64), (64, 96), (81, 67), (90, 60), (60, 90), (70, 70), (96, 48), (48, 96), (77, 53), (64, 64), (88, 66)]
+    images, annotations = [], []
+    for index, (width, height) in enumerate(sizes):
+        pixels = generator.integers(0, 255, size=(height, width, 3), dtype=np.uint8)
+        name = f"picture-{index:02}.png"
+        PillowImage.fromarray(pixels).save(folder / "images" / name)
+        style = "late" if index == 10 else ("early", "high")[index % 2]
+        images.append({"id": index, "file_name": name, "width": width, "height": height, "style": style})
+        if index == 9:
+            continue
+        for box in range(1 + index % 3):
+            x, y = generator.uniform(0, 0.5, size=2) * (width, height)
+            w, h = generator.uniform(0.2, 0.5, size=2) * (width, height)
+            bbox = [float(v) for v in (x, y, w, h)]
+            annotations.append({"id": len(annotations), "image_id": index, "category_id": 1 + box, "bbox": bbox})
+    # at the left edge of a picture twice as wide as high, where a square centre crop does not see it
+    hidden = {"id": len(annotations), "image_id": 6, "category_id": 1, "bbox": [1.0, 10.0, 15.0, 20.0]}
+    annotations.append(hidden)
+    categories = [
+        {"id": 1, "name": "window", "supercategory": "opening"},
+        {"id": 2, "name": "door", "supercategory": "opening"},
+        {"id": 3, "name": "tower"},
+    ]
+    file = folder / "annotations.json"
+    file.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+    return file
+
+
+@pytest.fixture(scope="session")
+def pictures(coco_file):
+    return read_dataset("coco", coco_file, name="pictures")
