@@ -57,12 +57,16 @@ def box_similarity(features: NDArray[np.floating], box: Floats, placement: Place
     weight = coverage(placement.to_canvas(np.asarray(box, dtype=np.float64)[None]), grid_h, grid_w)[0]
     total = weight.sum()
     if total == 0:
-        message = "expected a box that the view shows, got one outside of it; choose the squash view to see the whole image"
+        message = (
+            "expected a box that the view shows, got one outside of it; choose the squash view to see the whole image"
+        )
         raise SslAttnError(message)
     units = _unit(features.astype(np.float64))
     query = np.einsum("hw,hwd->d", weight / total, units)
     if not np.linalg.norm(query) > 0:
-        message = "expected features with a common direction under the box, got ones that cancel out; choose another box"
+        message = (
+            "expected features with a common direction under the box, got ones that cancel out; choose another box"
+        )
         raise SslAttnError(message)
     return SimilarityMap(values=units @ _unit(query), weight=weight)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,13 @@ import pytest
 import torch
 from PIL import Image as PillowImage
 
+from etl.build import build, plan_models
+from etl.plan import Options
+from etl.store import Store
 from ssl_attn.datasets import read_dataset
 from ssl_attn.models.card import CARDS, FAMILIES
 from ssl_attn.models.load import load_model
-from ssl_attn.models.spec import ModelSpec
+from ssl_attn.models.spec import ModelSpec, parse_model_spec
 from ssl_attn.models.tiny import write_tiny_checkpoint
 
 torch.set_num_threads(1)
@@ -47,14 +51,26 @@ def tiny_models(tiny_folders):
 
 @pytest.fixture(scope="session")
 def coco_file(tmp_path_factory) -> Path:
-    """Eleven small pictures with boxes as a COCO file: landscape, portrait and odd sizes, two styles, three kinds of feature.
+    """Eleven small pictures with boxes as a COCO file: all aspects, three styles, three kinds of feature.
 
     Image 9 has no box at all, image 10 is of a style of its own.
     """
     folder = tmp_path_factory.mktemp("pictures")
     (folder / "images").mkdir()
     generator = np.random.default_rng(5)
-    sizes = [(96, 64), (64, 96), (81, 67), (90, 60), (60, 90), (70, 70), (96, 48), (48, 96), (77, 53), (64, 64), (88, 66)]
+    sizes = [
+        (96, 64),
+        (64, 96),
+        (81, 67),
+        (90, 60),
+        (60, 90),
+        (70, 70),
+        (96, 48),
+        (48, 96),
+        (77, 53),
+        (64, 64),
+        (88, 66),
+    ]
     images, annotations = [], []
     for index, (width, height) in enumerate(sizes):
         pixels = generator.integers(0, 255, size=(height, width, 3), dtype=np.uint8)
@@ -85,3 +101,21 @@ def coco_file(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def pictures(coco_file):
     return read_dataset("coco", coco_file, name="pictures")
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory, pictures, tiny_folders):
+    """A published store, only to be read: a ViT with registers, a SigLIP and a ResNet on eleven pictures."""
+    store = Store(tmp_path_factory.mktemp("store"))
+    families = ("dinov2_with_registers", "siglip", "resnet")
+    specs = [parse_model_spec(f"tiny_{family}={tiny_folders[family]}") for family in families]
+    build(store, pictures, plan_models(store, specs, None, Options(batch_size=4)))
+    return store
+
+
+@pytest.fixture
+def copied(built, tmp_path):
+    """A copy of the published store, for tests that change it."""
+    root = tmp_path / "moved"
+    shutil.copytree(built.root, root)
+    return Store(root)

@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from ssl_attn.errors import SslAttnError
 from ssl_attn.models.card import FAMILIES
 from ssl_attn.models.layout import TokenLayout
-from ssl_attn.models.quirks import backbone, forward_arguments
+from ssl_attn.models.quirks import forward_arguments
 from ssl_attn.probe import PROBE, LayerRecord, Reductions, attention_probe
 
 TRANSFORMERS = [name for name, family in FAMILIES.items() if family.readout != "gap"]
@@ -24,9 +24,7 @@ def eager(model, pixels):
     model.module.set_attn_implementation("eager")
     try:
         with torch.no_grad():
-            output = model.module(
-                **forward_arguments(model, pixels), output_attentions=True, output_hidden_states=True
-            )
+            output = model.module(**forward_arguments(model, pixels), output_attentions=True, output_hidden_states=True)
     finally:
         model.module.set_attn_implementation("sdpa")
     assert len(output.attentions) == model.layers

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from ssl_attn.datasets.assemble import RawBox, RawImage, assemble
 from ssl_attn.datasets.quarantine import Rule, leave_out

@@ -1,15 +1,19 @@
 """The chain as a whole: what goes in comes out, a second run does nothing, a change redoes only what it touches."""
 
 import dataclasses
+import json
 import os
+import shutil
 import time
 
 import numpy as np
 import pytest
+import torch
 
 from etl.build import build, plan_models
 from etl.plan import Options, plan_model
 from etl.store import Store
+from ssl_attn.datasets.base import Quarantined
 from ssl_attn.errors import SslAttnError, UsageError
 from ssl_attn.extraction import extract_batch
 from ssl_attn.geometry import view_transform
@@ -58,8 +62,6 @@ def test_stored_maps_are_those_of_the_model_and_scores_those_of_the_maps(built, 
     model = load_checkpoint(checkpoint)
     image = next(image for image in pictures.images if image.image_id.startswith("picture-02"))
     transform = view_transform("squash", checkpoint.preprocessing, image.width, image.height, checkpoint.input_size)
-    import torch
-
     pixels = torch.from_numpy(checkpoint.preprocessing.pixels(open_image(image.path), transform))[None]
     request = parse_request("cls")
     layer = extract_batch(model, pixels, [request], features=False).maps[request][-1]
@@ -95,7 +97,8 @@ def test_the_leaderboard_is_the_mean_of_the_last_layer(built):
     query = "SELECT value, n, n_left_out, layer, chance FROM leaderboard('energy') WHERE model = ? AND method = 'cls'"
     value, n, left_out, layer, chance = rows(built, query, REGISTERS)[0]
     query = """
-        SELECT avg(energy), count(energy), count(*) - count(energy), avg(CASE WHEN energy IS NOT NULL THEN area_grid END)
+        SELECT avg(energy), count(energy), count(*) - count(energy),
+               avg(CASE WHEN energy IS NOT NULL THEN area_grid END)
         FROM scores WHERE model = ? AND method = 'cls' AND layer = ? AND head = -1
     """
     assert (value, n, left_out, chance) == pytest.approx(rows(built, query, REGISTERS, layer)[0], rel=1e-6)
@@ -131,10 +134,20 @@ def test_another_method_computes_that_method_alone(tmp_path, pictures, tiny_fold
     assert maps < {part.file for part in store.draft().parts("maps")}
 
 
+def with_preprocessing(folder, copy, **changes):
+    """A copy of a checkpoint that prepares its images in another way."""
+    shutil.copytree(folder, copy)
+    file = copy / "preprocessor_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    return copy
+
+
 def test_views_stand_beside_each_other(tmp_path, pictures, tiny_folders):
-    store = Store(tmp_path)
+    store = Store(tmp_path / "store")
+    crop = {"size": {"shortest_edge": 48}, "do_center_crop": True, "crop_size": {"height": 48, "width": 48}}
+    folder = with_preprocessing(tiny_folders["clip"], tmp_path / "cropping", **crop)
     for view in ("squash", "letterbox", "processor"):
-        build(store, pictures, plan_of(store, tiny_folders["clip"], "m", ["cls"], view=view))
+        build(store, pictures, plan_of(store, folder, "m", ["cls"], view=view))
     board = rows(store, "SELECT view, n + n_left_out FROM leaderboard('iou', 90) ORDER BY view")
     assert board == [("letterbox", 11), ("processor", 11), ("squash", 11)]
     # A centre crop of a picture twice as wide as high hides half of it; boxes it hides are left out, and counted.
@@ -221,8 +234,6 @@ def test_a_failed_check_publishes_nothing(tmp_path, pictures, tiny_folders):
 
 
 def test_what_was_left_out_is_on_record(tmp_path, pictures, tiny_folders):
-    from ssl_attn.datasets.base import Quarantined
-
     entry = Quarantined("box", "17", "no_size", "a positive width", "0")
     store = Store(tmp_path)
     faulty = dataclasses.replace(pictures, quarantine=(entry,))
@@ -250,14 +261,8 @@ def test_stores_can_be_moved(copied):
 
 def test_input_sizes_of_one_pass_may_differ_under_the_view_processor(tmp_path, pictures, tiny_folders):
     """A checkpoint that resizes the shorter side and does not crop sees every picture in its own shape."""
-    import json
-    import shutil
-
-    folder = tmp_path / "uncropped"
-    shutil.copytree(tiny_folders["dinov2"], folder)
-    config = json.loads((folder / "preprocessor_config.json").read_text())
-    config |= {"size": {"shortest_edge": 48}, "do_center_crop": False}
-    (folder / "preprocessor_config.json").write_text(json.dumps(config))
+    uncropped = {"size": {"shortest_edge": 48}, "do_center_crop": False}
+    folder = with_preprocessing(tiny_folders["dinov2"], tmp_path / "uncropped", **uncropped)
     store = Store(tmp_path / "store")
     build(store, pictures, plan_of(store, folder, "m", ["cls"], view="processor"))
     shapes = rows(store, "SELECT DISTINCT grid_h, grid_w FROM maps ORDER BY ALL")

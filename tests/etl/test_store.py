@@ -42,7 +42,10 @@ def test_an_empty_store_opens_and_has_every_table(tmp_path):
 def test_types_are_the_same_with_and_without_parts(built):
     with connect(built.root) as full, connect(built.root / "nowhere") as empty:
         for table in TABLES:
-            assert full.execute(f"DESCRIBE {table}").fetchall()[0][:2] == empty.execute(f"DESCRIBE {table}").fetchall()[0][:2]
+            assert (
+                full.execute(f"DESCRIBE {table}").fetchall()[0][:2]
+                == empty.execute(f"DESCRIBE {table}").fetchall()[0][:2]
+            )
 
 
 def test_a_part_is_seen_only_when_published(tmp_path):

@@ -1,13 +1,11 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ssl_attn.errors import UsageError
 from ssl_attn.metrics import METRICS
-from ssl_attn.metrics.document import renewed
 from ssl_attn.metrics.percentiles import DEFAULT_PERCENTILE, HEADLINE_PERCENTILES, PERCENTILES, selected_pixels
 from warehouse.contract import TABLES
 
@@ -25,21 +23,6 @@ def test_every_metric_is_a_column_of_the_score_tables():
     assert {"iou", "energy"} <= union & box & METRICS.keys()
     assert METRICS.keys() <= box
     assert all(METRICS[name].name == name and METRICS[name].low < METRICS[name].high for name in METRICS)
-
-
-def test_the_document_is_current():
-    document = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
-    assert renewed(document) == document, "run python -m ssl_attn.metrics.document docs/metrics.md"
-    assert all(f"| `{name}` | {metric.label} |" in document for name, metric in METRICS.items())
-
-
-def test_a_stale_document_is_renewed():
-    stale = "before\n<!-- generated: metrics -->\nold\n<!-- end -->\nafter\n"
-    fresh = renewed(stale)
-    assert "\nold\n" not in fresh
-    assert fresh.startswith("before\n")
-    assert fresh.endswith("<!-- end -->\nafter\n")
-    assert renewed(fresh) == fresh
 
 
 def test_registry_and_scoring_import_no_torch():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -100,10 +99,3 @@ def test_the_registry_imports_no_torch():
     program = "import sys, ssl_attn.models.card, ssl_attn.models.spec; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-
-
-def test_the_documentation_shows_the_registry_as_it_is():
-    from ssl_attn.cli.models import registry_markdown
-
-    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
-    assert registry_markdown() in page, "write the output of `ssl-attn models --markdown` into docs/models.md"

@@ -1,0 +1,35 @@
+"""The dashboard's server: `python -m pages._shared.server`, with SSL_ATTN_STORE and SSL_ATTN_PORT."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from pages._shared.previews import preview_routes
+from ssl_attn.settings import Settings
+
+ENTRY = Path(__file__).resolve().parents[2] / "streamlit_app.py"
+THEME = Path(__file__).with_name("theme.toml")
+
+CONFIG = {
+    "browser.gatherUsageStats": False,
+    "client.toolbarMode": "minimal",
+    "server.headless": True,
+    "server.fileWatcherType": "none",
+    "theme.base": str(THEME),
+}
+"""What holds wherever the server is started from; `.streamlit/config.toml` says the same to `streamlit run`."""
+
+
+def main() -> None:
+    """Serve until stopped. Only this machine is answered, unless STREAMLIT_SERVER_ADDRESS says otherwise."""
+    settings = Settings()
+    app = st.App(ENTRY, routes=preview_routes(settings.store))
+    address = os.environ.get("STREAMLIT_SERVER_ADDRESS", "localhost")
+    app.run(config={**CONFIG, "server.address": address, "server.port": settings.port})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""The charts, as plotly figures of plain frames: one colour per model everywhere, chance beside every score.
+
+Frames have the columns of the warehouse's macros; each function names those it reads. Figures carry no background and no
+font of their own, so that they take the theme of the page they stand on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import polars as pl
+
+# Distinct in hue and lightness, also to colour-blind eyes, on white and on near-black.
+_PALETTE = (
+    "#1f8a94", "#d9692b", "#7a6fd0", "#c2457e", "#5b9a32", "#c99a1a", "#3f7fca", "#9a6a3c", "#58b5a0", "#b0566a",
+)  # fmt: skip
+
+NEUTRAL = "#8a9699"
+"""Colour of chance and of baselines that no model made."""
+
+BASELINE_MODEL = "baseline"
+RANDOM_WEIGHTS = "random_weights"
+
+_ROW_HEIGHT = 34
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+
+
+def model_colours(models: Iterable[str]) -> dict[str, str]:
+    """A colour for each model of a store, the same whatever else is shown; model-free baselines are grey."""
+    named = sorted(set(models) - {BASELINE_MODEL})
+    colours = {model: _PALETTE[index % len(_PALETTE)] for index, model in enumerate(named)}
+    return colours | {BASELINE_MODEL: NEUTRAL}
+
+
+def ranking(
+    rows: pl.DataFrame, colours: dict[str, str], *, metric: str, labels: Sequence[str], selected: int | None = None
+) -> go.Figure:
+    """One bar per row in the order given, the first on top, with its interval and a mark at its own chance level.
+
+    Args:
+        rows: `model`, `variant`, `value`, `ci_low`, `ci_high`, `chance`. A row without a value has no bar.
+        colours: see `model_colours`. Random weights are hatched.
+        metric: title of the axis.
+        labels: name of each row.
+        selected: row to bring out; the others are drawn paler.
+    """
+    figure = go.Figure()
+    figure.add_bar(
+        y=list(range(len(labels))),
+        x=rows["value"].to_list(),
+        orientation="h",
+        width=0.62,
+        marker={
+            "color": [colours.get(model, NEUTRAL) for model in rows["model"]],
+            "opacity": [1.0 if selected in (None, index) else 0.55 for index in range(len(labels))],
+            "pattern": {"shape": ["/" if variant == RANDOM_WEIGHTS else "" for variant in rows["variant"]], "size": 6},
+        },
+        error_x=_interval(rows),
+        customdata=[[label, _range_text(row)] for label, row in zip(labels, rows.iter_rows(named=True), strict=True)],
+        hovertemplate="%{customdata[0]}<br>%{x:.3f} %{customdata[1]}<extra></extra>",
+        name=metric,
+        showlegend=False,
+    )
+    figure.add_scatter(
+        y=list(range(len(labels))), x=rows["chance"].to_list(), **_chance_marks("line-ns", _ROW_HEIGHT * 0.42)
+    )
+    figure.update_yaxes(tickvals=list(range(len(labels))), ticktext=list(labels), autorange="reversed", showgrid=False)
+    return _finish(figure, x_title=metric, height=_ROW_HEIGHT * len(labels) + 100)
+
+
+def progression(
+    rows: pl.DataFrame, colours: dict[str, str], *, metric: str, label: str = "label", selected: str | None = None
+) -> go.Figure:
+    """One line per series over its layers with a band for the interval, and dotted lines at the chance levels.
+
+    Series of one model share its colour and differ by dash.
+
+    Args:
+        rows: `model`, `layer`, `value`, `ci_low`, `ci_high`, `chance` and the column that names the series.
+        colours: see `model_colours`.
+        metric: title of the axis.
+        label: column that names the series.
+        selected: series to bring out; the others are drawn paler and without band.
+    """
+    figure = go.Figure()
+    dashes: dict[str, int] = {}
+    for (name,), series in rows.sort("layer").group_by(label, maintain_order=True):
+        model = series["model"][0]
+        dash = _DASHES[dashes.get(model, 0) % len(_DASHES)]
+        dashes[model] = dashes.get(model, 0) + 1
+        colour = colours.get(model, NEUTRAL)
+        shown = selected in (None, name)
+        if shown:
+            _add_band(figure, series, colour)
+        figure.add_scatter(
+            x=series["layer"].to_list(),
+            y=series["value"].to_list(),
+            mode="lines+markers",
+            line={"color": colour, "width": 2.5, "dash": dash},
+            marker={"size": 6},
+            opacity=1.0 if shown else 0.45,
+            name=str(name),
+            hovertemplate=f"{name}<br>layer %{{x}}: %{{y:.3f}}<extra></extra>",
+        )
+    figure.add_scatter(**_chance_lines(rows))
+    figure.update_xaxes(title="Layer (from 0)", tickformat="d", dtick=1 if rows["layer"].n_unique() < 16 else None)
+    figure.update_yaxes(title=metric)
+    return _finish(figure, height=420)
+
+
+def breakdown(rows: pl.DataFrame, *, groups: Sequence[str], colour: str, metric: str) -> go.Figure:
+    """One bar per group of one series, with interval, count and chance mark; without an interval a bar is hollow.
+
+    Args:
+        rows: `value`, `ci_low`, `ci_high`, `chance`, `n`, `n_sources`.
+        groups: name of each row.
+        colour: of the series' model.
+        metric: title of the axis.
+    """
+    certain = rows["ci_low"].is_not_null().to_list()
+    names = [f"{group} · n {n}" for group, n in zip(groups, rows["n"], strict=True)]
+    figure = go.Figure()
+    figure.add_bar(
+        y=list(range(len(names))),
+        x=rows["value"].to_list(),
+        orientation="h",
+        width=0.6,
+        marker={
+            "color": [colour if known else "rgba(0,0,0,0)" for known in certain],
+            "line": {"color": colour, "width": 1.5},
+        },
+        error_x=_interval(rows),
+        customdata=[
+            [name, _range_text(row), row["n_sources"]]
+            for name, row in zip(names, rows.iter_rows(named=True), strict=True)
+        ],
+        hovertemplate="%{customdata[0]}, %{customdata[2]} sources<br>%{x:.3f} %{customdata[1]}<extra></extra>",
+        name=metric,
+        showlegend=False,
+    )
+    figure.add_scatter(y=list(range(len(names))), x=rows["chance"].to_list(), **_chance_marks("line-ns", 10))
+    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names, autorange="reversed", showgrid=False)
+    return _finish(figure, x_title=metric, height=26 * len(names) + 110)
+
+
+def describe(rows: pl.DataFrame, *, labels: Sequence[str], metric: str, what: str) -> str:
+    """A chart in a sentence or two, for those who hear it: how many bars, the first and the last with chance.
+
+    Reads `value` and `chance` of rows in the order drawn.
+    """
+    if rows.is_empty():
+        return f"{what}: nothing to show."
+    said = [
+        f"{label} {value:.3f} at chance {chance:.3f}"
+        for label, value, chance in zip(labels, rows["value"], rows["chance"], strict=True)
+        if value is not None and chance is not None
+    ]
+    if not said:
+        return f"{what}: {len(labels)} rows, none with a value."
+    ends = said[0] if len(said) == 1 else f"from {said[0]} to {said[-1]}"
+    return f"{what} of {metric}: {len(said)} with a value, {ends}."
+
+
+def _interval(rows: pl.DataFrame) -> dict[str, Any]:
+    above = (rows["ci_high"] - rows["value"]).to_list()
+    below = (rows["value"] - rows["ci_low"]).to_list()
+    return {
+        "type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.4, "width": 4, "color": NEUTRAL,
+    }  # fmt: skip
+
+
+def _range_text(row: dict[str, Any]) -> str:
+    chance = "" if row["chance"] is None else f", chance {row['chance']:.3f}"
+    if row["ci_low"] is None:
+        return f"no interval{chance}"
+    return f"[{row['ci_low']:.3f}, {row['ci_high']:.3f}]{chance}"
+
+
+def _chance_marks(symbol: str, size: float) -> dict[str, Any]:
+    return {
+        "mode": "markers",
+        "name": "Chance",
+        "marker": {"symbol": symbol, "size": size, "color": NEUTRAL, "line": {"width": 2.5, "color": NEUTRAL}},
+        "hovertemplate": "chance %{x:.3f}<extra></extra>",
+    }
+
+
+def _add_band(figure: go.Figure, series: pl.DataFrame, colour: str) -> None:
+    known = series.drop_nulls(["ci_low", "ci_high"])
+    if known.is_empty():
+        return
+    layers = known["layer"].to_list()
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    figure.add_scatter(
+        x=[*layers, *reversed(layers)],
+        y=[*known["ci_high"].to_list(), *reversed(known["ci_low"].to_list())],
+        fill="toself",
+        fillcolor=f"rgba({red},{green},{blue},0.14)",
+        line={"width": 0},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _chance_lines(rows: pl.DataFrame) -> dict[str, Any]:
+    """One dotted line per chance level, as a single trace with gaps; levels equal to three digits are one."""
+    levels = sorted({round(chance, 3) for chance in rows["chance"].drop_nulls()})
+    low, high = (rows["layer"].min(), rows["layer"].max()) if not rows.is_empty() else (0, 0)
+    return {
+        "x": [x for _ in levels for x in (low, high, None)],
+        "y": [y for level in levels for y in (level, level, None)],
+        "mode": "lines",
+        "line": {"color": NEUTRAL, "dash": "dot", "width": 1.8},
+        "name": "Chance",
+        "hovertemplate": "chance %{y:.3f}<extra></extra>",
+    }
+
+
+def _finish(figure: go.Figure, *, height: int, x_title: str | None = None) -> go.Figure:
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 16, "t": 36, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "title": None},
+        bargap=0.3,
+    )
+    if x_title is not None:
+        figure.update_xaxes(title=x_title, rangemode="tozero")
+    return figure
