@@ -1,4 +1,4 @@
-"""The dashboard's entry: page settings and the pages. Start it with `ssl-attn app`, or `streamlit run streamlit_app.py`."""
+"""The dashboard's entry: page settings and pages. Started by `ssl-attn app`, or `streamlit run streamlit_app.py`."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import torch
 
 from etl.aggregate import aggregate
 from etl.check import run_checks
-from etl.extract import extract
+from etl.extract import extract, survey
 from etl.ingest import ingest
 from etl.plan import Options, plan_model
 from etl.progress import SILENT
@@ -80,8 +80,13 @@ def plan_models(
     return plans
 
 
-def estimate(plan: ModelPlan, images: int) -> Estimate:
-    """Time one batch of noise through the model, and count what would be stored."""
+def estimate(store: Store, dataset: Dataset, plan: ModelPlan) -> Estimate | None:
+    """Time one batch of noise through the model, and count what would be stored; None when nothing is missing."""
+    ordered = sorted(dataset.images, key=lambda image: image.image_id)
+    missing = {image.image_id for shard, _ in survey(store, dataset.name, ordered, plan)[1] for image in shard}
+    if not missing:
+        return None
+    images, boxes = len(missing), sum(box.image_id in missing for box in dataset.boxes)
     options, size = plan.options, plan.input_size
     dtype = getattr(torch, options.dtype)
     loaded = load_checkpoint(plan.checkpoint, device=options.device, dtype=dtype)
@@ -98,7 +103,7 @@ def estimate(plan: ModelPlan, images: int) -> Estimate:
         images,
         plan.maps_per_image * images,
         seconds,
-        plan.bytes_per_image * images,
+        plan.bytes_for(images, boxes),
     )
 
 

@@ -46,20 +46,8 @@ def extract(
     A shard that an earlier run finished is skipped: its key is the hash of everything that determines it. The model is
     loaded only when something is missing.
     """
-    parts: dict[Output, list[Part]] = defaultdict(list)
-    missing: list[tuple[tuple[Image, ...], list[Output]]] = []
-    for shard in shards(images):
-        wanted: list[Output] = []
-        for output in _outputs(plan):
-            part = store.existing(*_place(plan, dataset, output, shard))
-            if part is None:
-                wanted.append(output)
-            else:
-                parts[output].append(part)
-                run.shards_skipped += 1
-        if wanted:
-            missing.append((shard, wanted))
-
+    parts, missing = survey(store, dataset, images, plan)
+    run.shards_skipped += sum(len(found) for found in parts.values())
     if missing:
         loaded = load_checkpoint(plan.checkpoint, device=plan.options.device, dtype=getattr(torch, plan.options.dtype))
         label = (
@@ -78,6 +66,25 @@ def extract(
     write_model(store, run, plan.checkpoint)
     write_params(store, run, plan.requests)
     write_targets(store, run, dataset, plan, _target_ids(store, [p for o in plan.requests for p in parts[o]]))
+
+
+def survey(
+    store: Store, dataset: str, images: Sequence[Image], plan: ModelPlan
+) -> tuple[dict[Output, list[Part]], list[tuple[tuple[Image, ...], list[Output]]]]:
+    """What earlier runs finished, by output, and what is missing, by shard."""
+    parts: dict[Output, list[Part]] = defaultdict(list)
+    missing: list[tuple[tuple[Image, ...], list[Output]]] = []
+    for shard in shards(images):
+        wanted: list[Output] = []
+        for output in _outputs(plan):
+            part = store.existing(*_place(plan, dataset, output, shard))
+            if part is None:
+                wanted.append(output)
+            else:
+                parts[output].append(part)
+        if wanted:
+            missing.append((shard, wanted))
+    return parts, missing
 
 
 def _outputs(plan: ModelPlan) -> list[Output]:

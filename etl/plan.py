@@ -23,8 +23,11 @@ EXTRACTION_VERSION = 1
 IMAGES_PER_SHARD = 64
 """What a killed run loses at most."""
 
-# Bytes that a stored map costs beside its values: keys, masses and placement, compressed.
+# Bytes on disk, as found in published stores: a map beside its values (keys, masses, placement), the score of a map,
+# and the score of a map against one box.
 _BYTES_PER_MAP = 40
+_BYTES_PER_SCORE = 180
+_BYTES_PER_BOX_SCORE = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,12 @@ class ModelPlan:
         """Maps that one image gets, over all methods, layers and heads."""
         return sum(maps for maps, _ in self._maps_and_cells())
 
-    @property
-    def bytes_per_image(self) -> int:
-        """Estimate of what one image adds to the store: maps, and features where they are kept."""
+    def bytes_for(self, images: int, boxes: int) -> int:
+        """Estimate of what images with so many boxes in all add to the store: maps, features and scores."""
+        scores = self.maps_per_image * (images * _BYTES_PER_SCORE + boxes * _BYTES_PER_BOX_SCORE)
+        return images * self._extracted_bytes_per_image() + scores
+
+    def _extracted_bytes_per_image(self) -> int:
         total = sum(maps * _BYTES_PER_MAP + cells * 2 for maps, cells in self._maps_and_cells())
         if self.options.features:
             layout = self.checkpoint.layout_for(self.input_size, self.input_size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 import streamlit as st
@@ -17,7 +17,7 @@ from ssl_attn.metrics import METRICS
 from ssl_attn.metrics.percentiles import DEFAULT_PERCENTILE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pages._shared.warehouse import Query
 
@@ -41,12 +41,11 @@ class Choice:
         label = METRICS[self.metric].label if self.metric in METRICS else self.metric
         return label if self.percentile is None else f"{label} at percentile {self.percentile}"
 
-    def query(self, question: Any) -> Query:
+    def query(self, question: Callable[..., Query]) -> Query:
         """A question of `queries` that takes the whole choice."""
-        query: Query = question(
+        return question(
             self.dataset, self.metric, self.percentile, view=self.view, methods=self.methods, variants=self.variants
         )
-        return query
 
 
 def page() -> None:
@@ -81,7 +80,9 @@ def _choose(datasets: pl.DataFrame) -> tuple[Choice | None, dict[str, str]]:
     if series.is_empty() or metrics.is_empty():
         return None, {}
     registry = {row["metric"]: row for row in metrics.iter_rows(named=True)}
-    metric = filters.select("Metric", "metric", list(registry), words=lambda name: registry[name]["label"], default="iou")
+    metric = filters.select(
+        "Metric", "metric", list(registry), words=lambda name: registry[name]["label"], default="iou"
+    )
     percentile = None
     if registry[metric]["thresholded"]:
         percentile = filters.number(
@@ -140,8 +141,8 @@ def _ranking(
             alt=describe(board, labels=names, metric=choice.axis, what="Ranking"),
         )
         st.caption(
-            "Bars are means over images, whiskers their 95 % interval over sources, the upright mark is what a map that "
-            "knows nothing would score on the same images. Choose a row to see its layers, styles and features."
+            "Bars are means over images, whiskers their 95 % interval over sources, the upright mark is what a map "
+            "that knows nothing would score on the same images. Choose a row to see its layers, styles and features."
         )
         _table(board, names, chosen, choice)
         row = board.row(chosen, named=True)
@@ -191,7 +192,9 @@ def _table(board: pl.DataFrame, names: Sequence[str], chosen: int, choice: Choic
             "series": st.column_config.TextColumn("Series", pinned=True),
             "method": "Method",
             "value": st.column_config.NumberColumn(choice.axis, format="%.3f"),
-            "interval": st.column_config.TextColumn("95 % interval", help="Bootstrap over sources; none below 8 sources"),
+            "interval": st.column_config.TextColumn(
+                "95 % interval", help="Bootstrap over sources; none below 8 sources"
+            ),
             "chance": st.column_config.NumberColumn("Chance", format="%.3f"),
             "lift": st.column_config.NumberColumn("Lift", format="%.2f ×", help="Value over chance"),
             "n": st.column_config.NumberColumn("Images"),
@@ -223,7 +226,9 @@ def _layers(name: str, colours: dict[str, str], choice: Choice) -> None:
             st.plotly_chart(
                 progression(profile, colours, metric=choice.axis, selected=name),
                 key="progression",
-                alt=describe(last, labels=last["label"].to_list(), metric=choice.axis, what="Lines over layers, last layer"),
+                alt=describe(
+                    last, labels=last["label"].to_list(), metric=choice.axis, what="Lines over layers, last layer"
+                ),
             )
             st.caption("The band is the 95 % interval of the chosen row. Layers count from 0.")
         cards.download(profile, f"layers-{choice.dataset}-{choice.metric}")

@@ -1,7 +1,7 @@
 """The charts, as plotly figures of plain frames: one colour per model everywhere, chance beside every score.
 
-Frames have the columns of the warehouse's macros; each function names those it reads. Figures carry no background and no
-font of their own, so that they take the theme of the page they stand on.
+Frames have the columns of the warehouse's macros; each function names those it reads. Figures carry no background and
+no font of their own, so that they take the theme of the page they stand on.
 """
 
 from __future__ import annotations
@@ -170,8 +170,14 @@ def _interval(rows: pl.DataFrame) -> dict[str, Any]:
     above = (rows["ci_high"] - rows["value"]).to_list()
     below = (rows["value"] - rows["ci_low"]).to_list()
     return {
-        "type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.4, "width": 4, "color": NEUTRAL,
-    }  # fmt: skip
+        "type": "data",
+        "symmetric": False,
+        "array": above,
+        "arrayminus": below,
+        "thickness": 1.4,
+        "width": 4,
+        "color": NEUTRAL,
+    }
 
 
 def _range_text(row: dict[str, Any]) -> str:

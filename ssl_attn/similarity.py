@@ -73,4 +73,5 @@ def box_similarity(features: NDArray[np.floating], box: Floats, placement: Place
 
 def _unit(vectors: Floats) -> Floats:
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    units: Floats = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    return units

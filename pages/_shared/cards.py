@@ -1,20 +1,20 @@
-"""Pieces that every page has: its question, the SQL behind a picture, downloads, verdicts, and plain words for nothing."""
+"""What every page has: its question, the SQL behind a picture, downloads, verdicts, and plain words for nothing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 import polars.selectors as cs
 import streamlit as st
 
-from pages._shared.warehouse import store_path
+from pages._shared.location import store_path
 from warehouse.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from pages._shared.warehouse import Query
 
-VERDICT_COLOURS = {
+VERDICT_COLOURS: dict[str, Literal["green", "blue", "orange", "red"]] = {
     "excellent": "green",
     "correct": "green",
     "good": "blue",
@@ -65,7 +65,13 @@ def download(frame: pl.DataFrame, name: str) -> None:
 def no_data() -> None:
     """Say that there is nothing to show yet, and which command makes something."""
     store = store_path()
-    state = "is empty" if (store / MANIFEST).exists() else "does not exist yet" if not store.exists() else "holds nothing published"
+    state = (
+        "is empty"
+        if (store / MANIFEST).exists()
+        else "does not exist yet"
+        if not store.exists()
+        else "holds nothing published"
+    )
     st.info(f"The store `{store}` {state}.", icon=":material/inbox:")
     st.markdown("Build one from the bundled facades, or from your own images with boxes:")
     st.code(

@@ -1,19 +1,21 @@
 """Controls whose value stands in the URL under the field's own name, so that a link shows what was seen.
 
-The URL holds terms (`metric=iou`), the screen their labels, and a value that is the default is left out. A value that the
-URL gives and the control does not offer falls back to the default. Browsing to another page and back keeps every choice.
+The URL holds terms (`metric=iou`), the screen their labels, and a value that is the default is left out. What the URL
+gives and the control does not offer falls back to the default. Browsing to another page and back keeps every choice.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 T = TypeVar("T")
+Words = Callable[[Any], str]
 
 _MEMORY = "url.memory"
 _PAGE = "url.page"
@@ -43,7 +45,13 @@ def write(name: str, text: str | None) -> None:
 
 
 def select(
-    label: str, name: str, options: Sequence[T], *, default: T | None = None, words: Callable[[T], str] = str, help: str | None = None
+    label: str,
+    name: str,
+    options: Sequence[T],
+    *,
+    default: T | None = None,
+    words: Words = str,
+    help: str | None = None,
 ) -> T:
     """One of several in a list that can be searched; the default is the first."""
     fallback = options[0] if default is None or default not in options else default
@@ -54,19 +62,26 @@ def select(
 
 
 def switch(
-    label: str, name: str, options: Sequence[T], *, default: T | None = None, words: Callable[[T], str] = str, help: str | None = None
+    label: str,
+    name: str,
+    options: Sequence[T],
+    *,
+    default: T | None = None,
+    words: Words = str,
+    help: str | None = None,
 ) -> T:
     """One of a few, all in sight; the default is the first."""
     fallback = options[0] if default is None or default not in options else default
     _settle(name, {str(option): option for option in options}, fallback)
-    chosen = st.segmented_control(
+    picked = st.segmented_control(
         label, options, key=name, format_func=words, help=help, required=True, width="stretch"
     )
+    chosen = fallback if picked is None else picked
     write(name, None if chosen == fallback else str(chosen))
     return chosen
 
 
-def steps(label: str, name: str, options: Sequence[T], *, default: T, words: Callable[[T], str] = str, help: str | None = None) -> T:
+def steps(label: str, name: str, options: Sequence[T], *, default: T, words: Words = str, help: str | None = None) -> T:
     """One of several in order, on a slider; a single option is no choice and has no control."""
     if len(options) == 1:
         return options[0]
@@ -76,21 +91,30 @@ def steps(label: str, name: str, options: Sequence[T], *, default: T, words: Cal
     return chosen
 
 
-def several(label: str, name: str, options: Sequence[str], *, words: Callable[[str], str] = str, help: str | None = None) -> tuple[str, ...]:
+def several(
+    label: str, name: str, options: Sequence[str], *, words: Words = str, help: str | None = None
+) -> tuple[str, ...]:
     """Any of several, all by default; none chosen counts as all."""
     asked = _asked(name)
-    if asked is not _UNCHANGED:
-        wanted = [] if asked is None else asked.split(",")
-        st.session_state[name] = [option for option in options if option in wanted] or list(options)
-    else:
-        st.session_state[name] = [option for option in st.session_state[name] if option in options] or list(options)
+    wanted = st.session_state[name] if isinstance(asked, _Unchanged) else (asked or "").split(",")
+    st.session_state[name] = [option for option in options if option in wanted] or list(options)
     chosen = st.multiselect(label, options, key=name, format_func=words, help=help)
     picked = [option for option in options if option in (chosen or options)]
     write(name, None if len(picked) == len(options) else ",".join(picked))
     return tuple(picked)
 
 
-def number(label: str, name: str, low: int, high: int, *, default: int, step: int = 1, format: str = "%d", help: str | None = None) -> int:
+def number(
+    label: str,
+    name: str,
+    low: int,
+    high: int,
+    *,
+    default: int,
+    step: int = 1,
+    format: str = "%d",
+    help: str | None = None,
+) -> int:
     """A whole number on a slider."""
     _settle(name, {str(value): value for value in range(low, high + 1, step)}, default)
     chosen = st.slider(label, low, high, step=step, key=name, format=format, help=help)
@@ -119,7 +143,7 @@ def _memory() -> dict[str, str | None]:
     return memory
 
 
-def _asked(name: str) -> str | None | _Unchanged:
+def _asked(name: str) -> str | _Unchanged | None:
     """What the URL asks of a control, unless nobody but the control itself has changed it."""
     text = read(name)
     if name in st.session_state and text == _memory().get(name):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from pages._shared.warehouse import preview_file, store_path
+from pages._shared.location import preview_file, store_path
 
 if TYPE_CHECKING:
     from pathlib import Path

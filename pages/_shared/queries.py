@@ -20,7 +20,9 @@ _OF_MAP = f"{_OF_SERIES} AND method = $method AND params_id = $params_id AND ima
 
 def datasets() -> Query:
     """`dataset`, `images`, `boxes`, one row per data set."""
-    return Query.of("SELECT dataset, count(*) AS images, sum(boxes) AS boxes FROM image_index GROUP BY ALL ORDER BY ALL")
+    return Query.of(
+        "SELECT dataset, count(*) AS images, sum(boxes) AS boxes FROM image_index GROUP BY ALL ORDER BY ALL"
+    )
 
 
 def metrics(dataset: str) -> Query:
@@ -34,7 +36,7 @@ def metrics(dataset: str) -> Query:
 
 
 def ranked_series(dataset: str) -> Query:
-    """`model`, `variant`, `method`, `view` and so on of every series that has scores, with the model's default method."""
+    """Every series that has scores, with its model's default method."""
     return Query.of(
         "SELECT DISTINCT r.* EXCLUDE (dataset), m.default_method\n"
         "FROM reported_layers AS r JOIN models AS m USING (model, variant)\n"
@@ -112,7 +114,8 @@ def images(dataset: str) -> Query:
 def maps_of_image(dataset: str, image_id: str) -> Query:
     """Every map that an image has: its series, layers and heads, with the model's default method."""
     return Query.of(
-        "SELECT DISTINCT p.model, p.variant, p.method, p.view, p.input_size, p.params_id, p.layer, p.head, m.default_method\n"
+        "SELECT DISTINCT\n"
+        "  p.model, p.variant, p.method, p.view, p.input_size, p.params_id, p.layer, p.head, m.default_method\n"
         "FROM maps AS p JOIN models AS m USING (model, variant)\n"
         "WHERE p.dataset = $dataset AND p.image_id = $image_id ORDER BY ALL",
         dataset=dataset,
@@ -124,7 +127,9 @@ def map_at(series: Series, image_id: str, layer: int, head: int) -> Query:
     """One map with its placement, masses, run and parameters."""
     return Query.of(
         "SELECT p.*, t.text AS target\n"
-        "FROM map_of($image_id, $model, $method, $layer, at_head := $head, of_variant := $variant, in_view := $view) AS p\n"
+        "FROM map_of(\n"
+        "  $image_id, $model, $method, $layer, at_head := $head, of_variant := $variant, in_view := $view\n"
+        ") AS p\n"
         "LEFT JOIN targets AS t ON t.dataset = p.dataset AND t.target_id = p.target_id\n"
         "WHERE p.dataset = $dataset AND p.input_size = $input_size AND p.params_id = $params_id",
         image_id=image_id,
@@ -164,7 +169,8 @@ def box_scores(series: Series, image_id: str, layer: int, head: int, percentile:
     return Query.of(
         "SELECT box_id, outcome, visible_fraction,\n"
         "  iou[$percentile] AS iou, iou_chance(area, visible_pixels, $percentile) AS iou_chance,\n"
-        "  recall[$percentile] AS recall, selected_pixels(visible_pixels, $percentile) / visible_pixels AS recall_chance,\n"
+        "  recall[$percentile] AS recall,\n"
+        "  selected_pixels(visible_pixels, $percentile) / visible_pixels AS recall_chance,\n"
         "  energy, area_grid AS energy_chance\n"
         f"FROM box_scores WHERE {_OF_MAP} AND layer = $layer AND head = $head",
         image_id=image_id,
@@ -189,7 +195,7 @@ def patch_features(series: Series, image_id: str) -> Query:
 def provenance(series: Series, run_id: str) -> Query:
     """The model, parameters and run behind a map."""
     return Query.of(
-        "SELECT m.hf_id, m.revision, m.weights_sha256, m.architecture, m.family, m.paradigm, p.parameters, p.seed AS method_seed,\n"
+        "SELECT m.hf_id, m.revision, m.weights_sha256, m.architecture, m.family, m.paradigm, p.parameters,\n"
         "  r.run_id, r.code_version, r.packages, r.device, r.dtype, r.started, v.verdict, v.note\n"
         "FROM models AS m\n"
         "LEFT JOIN params AS p ON p.params_id = $params_id\n"
@@ -218,9 +224,7 @@ def last_layer_maps(dataset: str, image_id: str, view: str) -> Query:
     )
 
 
-def _breakdown(
-    macro: str, group: str, series: Series, metric: str, percentile: int | None, layer: int
-) -> Query:
+def _breakdown(macro: str, group: str, series: Series, metric: str, percentile: int | None, layer: int) -> Query:
     return Query.of(
         f"FROM {macro}($metric, at_percentile := $percentile, at_layer := $layer)\n"
         f"WHERE {_OF_SERIES} AND method = $method AND params_id = $params_id\n"

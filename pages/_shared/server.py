@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import streamlit as st
@@ -27,6 +28,8 @@ def main() -> None:
     """Serve until stopped. Only this machine is answered, unless STREAMLIT_SERVER_ADDRESS says otherwise."""
     settings = Settings()
     app = st.App(ENTRY, routes=preview_routes(settings.store))
+    # Streamlit puts the launcher's folder first on the import path; this one would hide the package `warehouse`.
+    sys.argv[0] = str(ENTRY)
     address = os.environ.get("STREAMLIT_SERVER_ADDRESS", "localhost")
     app.run(config={**CONFIG, "server.address": address, "server.port": settings.port})
 

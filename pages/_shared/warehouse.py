@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ssl_attn.settings import Settings
+from pages._shared.location import store_path
 from warehouse.catalog import connect
 from warehouse.manifest import MANIFEST
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
     import polars as pl
 
@@ -40,20 +41,10 @@ class Query:
         return re.sub(r"\$(\w+)", lambda match: _literal(values[match[1]]), self.sql)
 
 
-def store_path() -> Path:
-    """Folder of the store that the dashboard shows."""
-    return Settings().store
-
-
 def rows(query: Query) -> pl.DataFrame:
     """The whole result of a query on the published generation of the store."""
     root = store_path().resolve()
     return _rows(str(root), _fingerprint(root), query.sql, query.params)
-
-
-def preview_file(relative: str) -> Path:
-    """Where a picture of the store lies."""
-    return store_path() / relative
 
 
 def _fingerprint(root: Path) -> str:
@@ -65,14 +56,15 @@ def _fingerprint(root: Path) -> str:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _catalogue(root: str, fingerprint: str) -> duckdb.DuckDBPyConnection:  # noqa: ARG001  (part of the cache key)
+def _catalogue(root: str, fingerprint: str) -> duckdb.DuckDBPyConnection:
     return connect(root)
 
 
 @st.cache_data(max_entries=256, max_size="256MB", show_spinner=False)
 def _rows(root: str, fingerprint: str, sql: str, params: tuple[tuple[str, Value], ...]) -> pl.DataFrame:
     values = {name: list(value) if isinstance(value, tuple) else value for name, value in params}
-    return _catalogue(root, fingerprint).cursor().sql(sql, params=values or None).pl()
+    frame: pl.DataFrame = _catalogue(root, fingerprint).cursor().sql(sql, params=values or None).pl()
+    return frame
 
 
 def _literal(value: Value) -> str:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from etl.progress import Progress
     from etl.store import Store
     from ssl_attn.datasets.base import AnnotatedImages
+    from ssl_attn.methods import MethodRequest
+    from ssl_attn.models.spec import ModelSpec
 
 ViewOption = Annotated[
     str, typer.Option("--view", help="squash (whole image), letterbox (padded) or processor (the model's own crop)")
@@ -77,13 +79,17 @@ def build(
     from etl.store import Store
 
     options = chosen_options(view, input_size, features=features, device=device, dtype=dtype, batch_size=batch_size)
+    specs, requests = chosen_models(models, methods)
     target = Store(store_path(store))
     with drawn() as progress:
         read = read_with_progress(dataset, data, images, name, progress)
-        plans = chosen_plans(target, models, methods, options, random_weights=random_weights, seed=seed)
-        _say_cost(plans, read, progress, dry_run=dry_run, as_json=as_json)
+        plans = chosen_plans(target, specs, requests, options, random_weights=random_weights, seed=seed)
+        costs = _costs(target, plans, read, progress)
         if dry_run:
+            typer.echo(json.dumps([asdict(cost) for cost in costs]) if as_json else "\n".join(map(_say, costs)))
             return
+        for cost in costs:
+            typer.echo(_say(cost), err=True)
         with target.locked():
             report = run_build(target, read, plans, progress=progress)
     if as_json:
@@ -140,19 +146,38 @@ def chosen_options(
     )
 
 
-def chosen_plans(
-    store: Store, models: str, methods: str | None, options: Options, *, random_weights: bool, seed: int
-) -> list[ModelPlan]:
-    """The plan of every model named on the command line."""
-    from etl.build import plan_models
+def chosen_models(models: str, methods: str | None) -> tuple[list[ModelSpec], list[MethodRequest] | None]:
+    """What was asked for by name; None for all methods that a model has.
+
+    Raises:
+        UsageError: a name is not understood, or no model is named.
+    """
+    from ssl_attn.errors import UsageError
     from ssl_attn.methods import parse_request
     from ssl_attn.models.spec import parse_model_spec
 
     specs = [parse_model_spec(text) for text in models.split(",") if text.strip()]
-    requests = None if methods is None else [parse_request(text) for text in methods.split(",") if text.strip()]
+    if not specs:
+        message = "expected --models to name at least one model, got none; see ssl-attn models"
+        raise UsageError(message)
+    return specs, None if methods is None else [parse_request(text) for text in methods.split(",") if text.strip()]
+
+
+def chosen_plans(
+    store: Store,
+    specs: list[ModelSpec],
+    requests: list[MethodRequest] | None,
+    options: Options,
+    *,
+    random_weights: bool,
+    seed: int,
+) -> list[ModelPlan]:
+    """The plan of every model; methods that a model does not have are named and left out."""
+    from etl.build import plan_models
+
     plans = plan_models(store, specs, requests, options, random_weights=random_weights, seed=seed)
     for plan in plans:
-        left = [r.method for r in requests or () if r not in plan.requests]
+        left = [request.method for request in requests or () if request not in plan.requests]
         if left and plan.checkpoint.variant == "frozen":
             has = ", ".join(plan.checkpoint.family.methods)
             typer.echo(f"{plan.checkpoint.name} has no {', '.join(left)}; it has {has}", err=True)
@@ -178,23 +203,22 @@ def read_with_progress(
     return read_dataset(dataset, data, name=name, images=images, on_progress=on_progress)
 
 
-def _say_cost(
-    plans: list[ModelPlan], read: AnnotatedImages, progress: Progress, *, dry_run: bool, as_json: bool
-) -> None:
+def _costs(store: Store, plans: list[ModelPlan], read: AnnotatedImages, progress: Progress) -> list[Estimate]:
+    """What the missing part of each plan will cost."""
     from etl.build import estimate
 
-    if not dry_run:
-        return
     task = progress.task("Timing models", len(plans), "models")
-    rows: list[Estimate] = []
+    costs = []
     for plan in plans:
-        rows.append(estimate(plan, len(read.images)))
+        cost = estimate(store, read, plan)
         task.advance()
-    if as_json:
-        typer.echo(json.dumps([asdict(row) for row in rows]))
-        return
-    for row in rows:
-        typer.echo(
-            f"{row.model} ({row.variant}): {row.images} images, {row.maps:,} maps, "
-            f"about {row.seconds:,.0f} s and {row.bytes / 1e6:,.1f} MB before compression"
-        )
+        if cost is not None:
+            costs.append(cost)
+    return costs
+
+
+def _say(cost: Estimate) -> str:
+    return (
+        f"{cost.model} ({cost.variant}): {cost.images:,} images, {cost.maps:,} maps, "
+        f"about {cost.seconds:,.0f} s of forward passes and {cost.bytes / 1e6:,.1f} MB"
+    )

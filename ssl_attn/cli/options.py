@@ -56,7 +56,8 @@ def print_quarantine(quarantine: tuple[Quarantined, ...], *, shown: int = 20) ->
         "What", "Which", "Rule", "Expected", "Found", title=f"Left out: {len(quarantine)} inputs", title_justify="left"
     )
     for entry in quarantine[:shown]:
-        table.add_row(*(escape(cell) for cell in (entry.what, entry.identifier, entry.rule, entry.expected, entry.found)))
+        cells = (entry.what, entry.identifier, entry.rule, entry.expected, entry.found)
+        table.add_row(*map(escape, cells))
     console = Console(stderr=True)
     console.print(table)
     if len(quarantine) > shown:

@@ -15,6 +15,7 @@ from ssl_attn.cli.build import (
     RandomOption,
     SeedOption,
     ViewOption,
+    chosen_models,
     chosen_options,
     chosen_plans,
     read_with_progress,
@@ -60,10 +61,11 @@ def extract(
     from etl.store import Store
 
     options = chosen_options(view, input_size, features=features, device=device, dtype=dtype, batch_size=batch_size)
+    specs, requests = chosen_models(models, methods)
     target = Store(store_path(store))
     with drawn() as progress:
         read = read_with_progress(dataset, data, images, name, progress)
-        plans = chosen_plans(target, models, methods, options, random_weights=random_weights, seed=seed)
+        plans = chosen_plans(target, specs, requests, options, random_weights=random_weights, seed=seed)
         with target.locked():
             run = new_run("extract", read, plans)
             quarantine = extract_all(target, read, plans, run, progress=progress)

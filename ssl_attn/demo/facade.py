@@ -90,15 +90,19 @@ class Facade:
 def draw_facade(index: int, *, seed: int) -> Facade:
     """Facade `index` of a `seed`; the styles take turns, so any run of four indices holds each once."""
     rng = np.random.default_rng((seed, index))
-    scene = compose(index, rng)
+    scene = _compose(index, rng)
     canvas = landscape.sky(scene.width, scene.height, scene.mood)
     for part in scene.parts:
         paint(part.shapes, canvas)
     return Facade(_develop(finish(canvas), rng), scene.style, scene.boxes)
 
 
-def compose(index: int, rng: np.random.Generator) -> Scene:
-    """Everything in the picture, in painter's order."""
+def compose(index: int, *, seed: int) -> Scene:
+    """Facade `index` of a `seed` before it is painted: its size, style and boxes cost a tenth of the picture."""
+    return _compose(index, np.random.default_rng((seed, index)))
+
+
+def _compose(index: int, rng: np.random.Generator) -> Scene:
     style = tuple(STYLES)[index % len(STYLES)]
     wide, high = ASPECTS[rng.integers(len(ASPECTS))]
     width, height = round(LONGEST_SIDE * wide / max(wide, high)), round(LONGEST_SIDE * high / max(wide, high))

@@ -155,7 +155,7 @@ def test_wrong_use_is_told_in_one_line(tmp_path, arguments, code, expected):
 def test_a_query_that_fails_says_why(store):
     done = run("sql", "--store", store, "FROM leaderboard('beauty')")
     assert done.returncode == 1
-    assert "expected a metric out of energy, iou, recall; got beauty" in done.stderr
+    assert "expected a metric out of energy, iou; got beauty" in done.stderr
 
 
 @pytest.mark.parametrize("registry", ["models", "methods", "metrics", "datasets"])

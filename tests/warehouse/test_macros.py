@@ -53,13 +53,14 @@ def test_any_percentile_is_a_leaderboard(catalog, percentile):
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("FROM leaderboard('beauty')", "expected a metric out of energy, iou, recall; got beauty"),
+        ("FROM leaderboard('beauty')", "expected a metric out of energy, iou; got beauty"),
+        ("FROM leaderboard('recall')", "expected a metric out of energy, iou; got recall"),
         ("FROM leaderboard('iou', 100)", "expected a percentile of iou out of"),
         ("FROM leaderboard('energy', 90)", "it has no threshold"),
         ("FROM layer_progression('beauty')", "expected a metric"),
         ("FROM head_ranking('nobody', 'iou')", "expected a model out of tiny_dinov2_with_registers"),
         ("FROM style_breakdown('iou', 7)", "expected a percentile of iou out of"),
-        ("FROM feature_breakdown('beauty')", "expected a metric"),
+        ("FROM feature_breakdown('beauty')", "expected a metric out of energy, iou, recall; got beauty"),
         ("FROM map_of('picture-00.png', 'nobody', 'cls', 0)", "expected a model"),
         ("FROM similar_patches('picture-00.png', 0, 'nobody')", "expected a model"),
     ],

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from streamlit.components.v2.types import ComponentRenderer
 
     from ssl_attn.geometry import Placement
     from ssl_attn.overlay import ColourMap, Threshold
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent
 
 
-def _component() -> Any:
+def _component() -> ComponentRenderer:
     return st.components.v2.component(
         "ssl_attn_viewer",
         html="<div class='viewer'></div>",

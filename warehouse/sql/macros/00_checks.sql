@@ -1,5 +1,5 @@
 -- What every macro asks first: is this a metric, percentile or model that the store knows? If not, an error lists those it knows.
-CREATE OR REPLACE MACRO known_metric(of_metric) AS (
+CREATE OR REPLACE MACRO known_metric(of_metric, of_kind) AS (
     SELECT CASE
         WHEN coalesce(bool_or(metric = of_metric), false) THEN of_metric
         ELSE error(format(
@@ -7,7 +7,7 @@ CREATE OR REPLACE MACRO known_metric(of_metric) AS (
             coalesce(string_agg(metric, ', ' ORDER BY metric), '(none: this store is empty, run ssl-attn build)'), of_metric
         ))
     END
-    FROM metrics
+    FROM (SELECT DISTINCT metric FROM aggregates WHERE group_kind = of_kind)
 );
 
 CREATE OR REPLACE MACRO known_model(of_model) AS (

@@ -1,7 +1,7 @@
 -- One row per map series and feature type, at one layer (the last by default), all heads fused, scored box by box.
 CREATE OR REPLACE MACRO feature_breakdown(of_metric, at_percentile := NULL, at_layer := NULL) AS TABLE
 WITH asked AS MATERIALIZED (
-    SELECT known_metric(of_metric) AS metric, known_percentile(of_metric, at_percentile, 'feature_type') AS percentile
+    SELECT known_metric(of_metric, 'feature_type') AS metric, known_percentile(of_metric, at_percentile, 'feature_type') AS percentile
 )
 SELECT f.* RENAME (mean AS value)
 FROM feature_profile AS f

@@ -1,7 +1,7 @@
 -- One row per map series and layer, all heads fused: how the score grows with depth.
 CREATE OR REPLACE MACRO layer_progression(of_metric, at_percentile := NULL) AS TABLE
 WITH asked AS MATERIALIZED (
-    SELECT known_metric(of_metric) AS metric, known_percentile(of_metric, at_percentile, 'all') AS percentile
+    SELECT known_metric(of_metric, 'all') AS metric, known_percentile(of_metric, at_percentile, 'all') AS percentile
 )
 SELECT p.* RENAME (mean AS value)
 FROM layer_profile AS p

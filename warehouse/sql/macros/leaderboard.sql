@@ -4,7 +4,7 @@
 -- these same images, and so optimistic; verdict: how far the method may be trusted on this kind of model.
 CREATE OR REPLACE MACRO leaderboard(of_metric, at_percentile := NULL) AS TABLE
 WITH asked AS MATERIALIZED (
-    SELECT known_metric(of_metric) AS metric, known_percentile(of_metric, at_percentile, 'all') AS percentile
+    SELECT known_metric(of_metric, 'all') AS metric, known_percentile(of_metric, at_percentile, 'all') AS percentile
 ),
 profile AS (
     SELECT p.* FROM layer_profile AS p JOIN asked AS q ON p.metric = q.metric AND p.percentile = q.percentile

@@ -1,7 +1,7 @@
 -- One row per map series and style, at one layer (the last by default), all heads fused.
 CREATE OR REPLACE MACRO style_breakdown(of_metric, at_percentile := NULL, at_layer := NULL) AS TABLE
 WITH asked AS MATERIALIZED (
-    SELECT known_metric(of_metric) AS metric, known_percentile(of_metric, at_percentile, 'style') AS percentile
+    SELECT known_metric(of_metric, 'style') AS metric, known_percentile(of_metric, at_percentile, 'style') AS percentile
 )
 SELECT s.* RENAME (mean AS value)
 FROM style_profile AS s

@@ -1,0 +1,58 @@
+"""The same image for every model: last layers side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from PIL import Image as PillowImage
+
+from pages._shared.location import preview_file
+from pages._shared.series import labels, method_label
+from pages._shared.stored_map import StoredMap
+from ssl_attn.overlay import composite, overlay
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from pages._shared.viewer import Drawing
+
+_HEIGHT = 170
+_GREY = 127
+
+
+def all_models(maps: pl.DataFrame, image: Mapping[str, Any], drawing: Drawing, percentile: int) -> None:
+    """Each row of `maps` drawn small over the image, in the way that the viewer draws."""
+    width = max(1, round(_HEIGHT * image["width"] / image["height"]))
+    picture = _thumbnail(image["preview"], width)
+    with st.container(horizontal=True):
+        for name, row in zip(labels(maps), maps.iter_rows(named=True), strict=True):
+            stored = StoredMap.of(row)
+            if not stored.drawable:
+                continue
+            layer = overlay(
+                stored.values,
+                stored.placement,
+                width=width,
+                height=_HEIGHT,
+                colours=drawing.colours,
+                opacity=drawing.opacity,
+                smooth=drawing.smooth,
+                threshold=drawing.threshold,
+                percentile=percentile,
+            )
+            caption = f"{name} · {method_label(row['method'])} · layer {row['layer']}"
+            st.image(composite(picture, layer), caption=caption, width=width, alt=caption)
+
+
+def _thumbnail(preview: str, width: int) -> NDArray[np.uint8]:
+    try:
+        with PillowImage.open(preview_file(preview)) as opened:
+            return np.asarray(opened.convert("RGB").resize((width, _HEIGHT), PillowImage.Resampling.LANCZOS))
+    except FileNotFoundError:
+        return np.full((_HEIGHT, width, 3), _GREY, dtype=np.uint8)
