@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from etl.progress import SILENT
+from etl.stale import drop_orphans
 from etl.store import content_key
 from ssl_attn.methods import FUSED
 from ssl_attn.metrics.chance import energy_chance, iou_chance, recall_chance
@@ -70,6 +71,8 @@ def aggregate(store: Store, run: Run, *, datasets: Iterable[str] | None = None, 
     for part in [*manifest.parts("scores"), *manifest.parts("box_scores")]:
         if wanted is None or part.partition["dataset"] in wanted:
             series.setdefault((repr(part.partition), part.slice), []).append(part)
+    names = {(repr({"dataset": parts[0].partition["dataset"]}), _name(parts[0])) for parts in series.values()}
+    drop_orphans(store, "aggregates", wanted, names)
     if not series:
         return
     task = progress.task("Summarising", len(series), "series")
@@ -78,7 +81,7 @@ def aggregate(store: Store, run: Run, *, datasets: Iterable[str] | None = None, 
             partition = {"dataset": parts[0].partition["dataset"]}
             images = _images(catalog, partition["dataset"])
             key = content_key(AGGREGATION_VERSION, sorted(part.key for part in parts), sorted(images.items()))
-            name = "/".join([*(v for k, v in parts[0].partition.items() if k != "dataset"), slice_])
+            name = _name(parts[0])
             summary = store.existing("aggregates", partition, name, key)
             if summary is None:
                 rows = _summarise(catalog, {**parts[0].partition, **_slice_keys(slice_)}, images)
@@ -88,6 +91,11 @@ def aggregate(store: Store, run: Run, *, datasets: Iterable[str] | None = None, 
                 run.shards_skipped += 1
             store.replace("aggregates", partition, name, [summary])
             task.advance()
+
+
+def _name(scores: Part) -> str:
+    """Slice of the aggregates of one slice of scores: the partition keys that aggregates do not have, and it."""
+    return "/".join([*(value for key, value in scores.partition.items() if key != "dataset"), scores.slice])
 
 
 def _slice_keys(slice_: str) -> dict[str, str]:

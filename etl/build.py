@@ -25,6 +25,7 @@ from ssl_attn.models.load import load_checkpoint, resolve_checkpoint
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from etl.ingest import Ingested
     from etl.plan import ModelPlan
     from etl.progress import Progress
     from etl.store import Store
@@ -35,12 +36,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build did: parts computed and found, inputs left out, seconds, and the generation that it published."""
+    """What a build did: parts computed and found, inputs left out, seconds, and the generation that it published.
+
+    `dropped` names map series of other models that are no longer shown, because their images have changed.
+    """
 
     run_id: str
     computed: int
     skipped: int
     quarantine: tuple[Quarantined, ...]
+    dropped: tuple[str, ...]
     seconds: float
     generation: int
 
@@ -109,12 +114,12 @@ def estimate(store: Store, dataset: Dataset, plan: ModelPlan) -> Estimate | None
 
 def extract_all(
     store: Store, dataset: Dataset, plans: Sequence[ModelPlan], run: Run, *, progress: Progress = SILENT
-) -> tuple[Quarantined, ...]:
-    """Ingest the data set and extract every model's maps; returns what was left out."""
+) -> Ingested:
+    """Ingest the data set and extract every model's maps."""
     ingested = ingest(store, dataset, run, progress=progress)
     for plan in plans:
         extract(store, dataset.name, ingested.images, plan, run, progress=progress)
-    return ingested.quarantine
+    return ingested
 
 
 def build(
@@ -127,7 +132,7 @@ def build(
     """
     started = time.perf_counter()
     run = new_run(command, dataset, plans)
-    quarantine = extract_all(store, dataset, plans, run, progress=progress)
+    ingested = extract_all(store, dataset, plans, run, progress=progress)
     score(store, run, datasets=[dataset.name], progress=progress)
     aggregate(store, run, datasets=[dataset.name], progress=progress)
     broken = [result for result in run_checks(store, draft=True) if result.broken]
@@ -138,7 +143,20 @@ def build(
     run.record(store)
     manifest = publish(store)
     seconds = time.perf_counter() - started
-    return BuildReport(run.run_id, run.shards_computed, run.shards_skipped, quarantine, seconds, manifest.generation)
+    rebuilt = {
+        f"{p.checkpoint.name} ({p.checkpoint.variant}) {r.method} {p.slice(r.params_id)}"
+        for p in plans
+        for r in p.requests
+    }
+    return BuildReport(
+        run.run_id,
+        run.shards_computed,
+        run.shards_skipped,
+        ingested.quarantine,
+        tuple(series for series in ingested.dropped if series not in rebuilt),
+        seconds,
+        manifest.generation,
+    )
 
 
 def new_run(command: str, dataset: Dataset, plans: Sequence[ModelPlan]) -> Run:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from etl.progress import SILENT
+from etl.stale import drop_stale
 from etl.store import Store, content_key
 from ssl_attn.datasets.base import Image, Quarantined
 from ssl_attn.images import UnreadableImageError, open_image, preview
@@ -30,10 +31,14 @@ WHOLE = "all"
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What `ingest` wrote: the images that the later stages work on, in the store's order."""
+    """What `ingest` wrote: the images that the later stages work on, in the store's order, and what was left out.
+
+    `dropped` names map series of images that have changed since; they are no longer in the draft.
+    """
 
     images: tuple[Image, ...]
     quarantine: tuple[Quarantined, ...]
+    dropped: tuple[str, ...]
 
 
 def ingest(store: Store, dataset: Dataset, run: Run, *, progress: Progress = SILENT) -> Ingested:
@@ -45,6 +50,7 @@ def ingest(store: Store, dataset: Dataset, run: Run, *, progress: Progress = SIL
     quarantine = (*dataset.quarantine, *failed.values())
     run.quarantined = len(quarantine)
 
+    dropped = drop_stale(store, dataset.name, images)
     write_rows(store, run, "images", dataset.name, [_image_row(image) for image in images])
     boxes = sorted((b for b in dataset.boxes if b.image_id in readable), key=lambda b: (b.image_id, b.box_id))
     write_rows(
@@ -78,7 +84,7 @@ def ingest(store: Store, dataset: Dataset, run: Run, *, progress: Progress = SIL
     ]
     write_rows(store, run, "quarantine", dataset.name, left_out, stamp={"run_id": run.run_id})
     write_registries(store, run)
-    return Ingested(images, quarantine)
+    return Ingested(images, quarantine, dropped)
 
 
 def write_registries(store: Store, run: Run) -> None:

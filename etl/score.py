@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
 from etl.progress import SILENT
+from etl.stale import drop_orphans
 from etl.store import content_key
 from ssl_attn.geometry import Placement
 from ssl_attn.metrics.percentiles import PERCENTILES
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 SCORING_VERSION = 1
 """Raised when the same maps and boxes would give other scores: parts of an older version are then computed again."""
 
+_TABLES = ("scores", "box_scores")
 _KEYS = ("run_id", "params_id", "target_id", "view", "input_size", "image_id", "layer", "head")
 _PLACEMENT = ("scale_x", "offset_x", "scale_y", "offset_y")
 
@@ -76,8 +78,8 @@ def score(store: Store, run: Run, *, datasets: Iterable[str] | None = None, prog
         key = content_key(SCORING_VERSION, part.key, sorted(of_part.items()))
         group = repr((part.partition, part.slice))
         slices[group] = (part.partition, part.slice)
-        existing = [store.existing(table, part.partition, part.slice, key) for table in ("scores", "box_scores")]
-        for table, found in zip(("scores", "box_scores"), existing, strict=True):
+        existing = [store.existing(table, part.partition, part.slice, key) for table in _TABLES]
+        for table, found in zip(_TABLES, existing, strict=True):
             if found is not None:
                 done.setdefault((table, group), []).append(found)
         if None in existing:
@@ -90,7 +92,7 @@ def score(store: Store, run: Run, *, datasets: Iterable[str] | None = None, prog
         paths = [(store.root / part.file, of_part) for part, of_part, _ in jobs]
         for (part, _, key), tables in zip(jobs, _scored(paths), strict=True):
             group = repr((part.partition, part.slice))
-            for name, rows in zip(("scores", "box_scores"), tables, strict=True):
+            for name, rows in zip(_TABLES, tables, strict=True):
                 written = store.write(name, part.partition, part.slice, key, rows, run.run_id)
                 done.setdefault((name, group), []).append(written)
             run.shards_computed += 1
@@ -99,6 +101,8 @@ def score(store: Store, run: Run, *, datasets: Iterable[str] | None = None, prog
     for (table, group), parts in done.items():
         partition, slice_ = slices[group]
         store.replace(table, partition, slice_, {part.file: part for part in parts}.values())
+    for table in _TABLES:
+        drop_orphans(store, table, wanted, {(repr(partition), slice_) for partition, slice_ in slices.values()})
 
 
 def score_part(path: Path, boxes: dict[str, ImageBoxes]) -> tuple[pa.Table, pa.Table]:

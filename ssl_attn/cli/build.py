@@ -106,6 +106,8 @@ def build(
             f"      ssl-attn app --store {target.root}",
             err=True,
         )
+    for series in report.dropped:
+        typer.echo(f"No longer shown, since its images have changed: {series}. Build it again.", err=True)
     if report.quarantine:
         print_quarantine(report.quarantine)
         raise typer.Exit(EXIT_QUARANTINED)

@@ -68,7 +68,7 @@ def extract(
         plans = chosen_plans(target, specs, requests, options, random_weights=random_weights, seed=seed)
         with target.locked():
             run = new_run("extract", read, plans)
-            quarantine = extract_all(target, read, plans, run, progress=progress)
+            quarantine = extract_all(target, read, plans, run, progress=progress).quarantine
             run.record(target)
     typer.echo(f"{target.root}: {run.shards_computed} parts computed, {run.shards_skipped} found", err=True)
     if quarantine:

@@ -289,3 +289,29 @@ def test_time_of_files_is_not_part_of_their_key(copied, pictures, tiny_folders):
         os.utime(image.path, (time.time(), time.time()))
     plans = plan_of(copied, tiny_folders["siglip"], "tiny_siglip")
     assert build(copied, pictures, plans).computed == 0
+
+
+def test_maps_of_images_that_changed_are_no_longer_shown(tmp_path, pictures, tiny_folders):
+    store = Store(tmp_path)
+    build(store, pictures, plan_of(store, tiny_folders["vit"], "first", ["cls"]))
+    second = plan_of(store, tiny_folders["dinov2"], "second", ["cls"])
+    fewer = dataclasses.replace(
+        pictures,
+        images=pictures.images[1:],
+        boxes=tuple(box for box in pictures.boxes if box.image_id != pictures.images[0].image_id),
+    )
+
+    report = build(store, fewer, second)
+
+    assert report.dropped == ("first (frozen) cls squash/48/cls",)
+    assert rows(store, "SELECT DISTINCT model FROM maps") == [("second",)]
+    for table in ("scores", "box_scores", "aggregates", "patch_features"):
+        assert rows(store, f"SELECT DISTINCT model FROM {table}") == [("second",)]
+
+    again = build(store, fewer, plan_of(store, tiny_folders["vit"], "first", ["cls"]))
+
+    assert again.dropped == ()
+    assert rows(store, "SELECT model, n + n_left_out FROM leaderboard('iou') ORDER BY 1") == [
+        ("first", 10),
+        ("second", 10),
+    ]
