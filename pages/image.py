@@ -8,8 +8,10 @@ import numpy as np
 import streamlit as st
 
 from pages._shared import cards, evidence, filters, queries
+from pages._shared.entry import draw
 from pages._shared.map_choice import MapChoice, choose_image, choose_map
 from pages._shared.previews import preview_address
+from pages._shared.series import model_label
 from pages._shared.stored_map import StoredMap, feature_grid
 from pages._shared.strip import all_models
 from pages._shared.viewer import Box, Drawing, Heat, Picture, viewer
@@ -67,7 +69,7 @@ def _choose_drawing() -> tuple[Drawing, int, bool]:
         default=DEFAULT_PERCENTILE,
         help="90 selects the strongest tenth of the visible pixels. The scores beside the image follow it.",
     )
-    opacity = filters.number("Opacity", "opacity", 0, 100, default=60, step=5, format="%d %%")
+    opacity = filters.number("Opacity", "opacity", 0, 100, default=50, step=5, format="%d %%")
     boxes = filters.flag("Boxes", "boxes", default=True)
     cells = filters.switch("Cells", "cells", tuple(_CELL_WORDS), words=lambda name: _CELL_WORDS[name])
     colours = filters.switch("Colours", "colours", COLOUR_MAPS)
@@ -84,14 +86,19 @@ def _shown(
     score_query = queries.image_score(choice.series, image_id, choice.layer, choice.head, percentile)
     box_query = queries.box_scores(choice.series, image_id, choice.layer, choice.head, percentile)
     boxes = rows(queries.boxes(dataset, image_id)).join(rows(box_query), on="box_id", how="left", maintain_order="left")
+    strip_query = queries.last_layer_maps(dataset, image_id, choice.series.view)
     selected = _selected_box(boxes)
 
     seen, beside = st.columns([5, 3], gap="large")
     with seen:
         _viewer(image, choice, stored, boxes if boxes_shown else boxes.clear(), drawing, percentile, selected)
+        strip = rows(strip_query)
+        if len(strip) > 1:
+            st.markdown(f"**The last layer of every model**, view {choice.series.view}")
+            all_models(strip, image, drawing, percentile)
     with beside:
-        st.markdown(f"**{choice.series.model}** · {choice.title}")
-        source = rows(queries.provenance(choice.series, row["run_id"])).row(0, named=True)
+        st.markdown(f"**{model_label(choice.series.model, choice.series.variant)}** · {choice.title}")
+        source = cards.with_baselines_named(rows(queries.provenance(choice.series, row["run_id"]))).row(0, named=True)
         cards.verdict_badge(source["verdict"], source["note"])
         found = rows(score_query)
         evidence.scores(found.row(0, named=True) if len(found) else None, percentile)
@@ -103,11 +110,6 @@ def _shown(
             cards.download(boxes, f"boxes-{image_id}")
         evidence.provenance(source, row)
 
-    strip_query = queries.last_layer_maps(dataset, image_id, choice.series.view)
-    strip = rows(strip_query)
-    if len(strip) > 1:
-        st.subheader("The last layer of every model", anchor=False)
-        all_models(strip, image, drawing, percentile)
     cards.behind(
         ("Map", map_query),
         ("Score", score_query),
@@ -209,4 +211,4 @@ def _box(row: Mapping[str, Any]) -> Box:
     return Box(row["box_id"], row["name"], detail, row["x"], row["y"], row["width"], row["height"])
 
 
-page()
+draw(page)

@@ -9,7 +9,9 @@ import polars as pl
 import streamlit as st
 
 from pages._shared import cards, filters, queries
-from pages._shared.series import Series, labels, method_label, variant_label
+from pages._shared.board import board_table
+from pages._shared.entry import draw
+from pages._shared.series import Series, labels, method_label, model_label, variant_label
 from pages._shared.warehouse import rows
 from ssl_attn.figures import breakdown, describe, model_colours, progression, ranking
 from ssl_attn.geometry import VIEW_NOTES, VIEWS
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from pages._shared.warehouse import Query
 
 LAST_LAYER = "last"
+_MANY_GROUPS = 16
+_TALLEST_CHART = 560
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def page() -> None:
         cards.nothing("This data set has no scores yet: its images have no boxes, or `ssl-attn score` has not run.")
         return
     question = choice.query(queries.leaderboard)
-    board = rows(question)
+    board = cards.with_baselines_named(rows(question))
     if board.is_empty():
         cards.nothing("No series has this view, method and variant. Change a filter at the left.")
         return
@@ -94,7 +98,7 @@ def _choose(datasets: pl.DataFrame) -> tuple[Choice | None, dict[str, str]]:
             help="The map is cut here: 90 keeps the strongest tenth of the visible pixels.",
         )
     st.caption(f"**{registry[metric]['label']}**: {registry[metric]['formula']}. Chance: {registry[metric]['chance']}.")
-    view = filters.switch(
+    view = filters.select(
         "View",
         "view",
         [view for view in VIEWS if view in series["view"].unique()],
@@ -104,6 +108,7 @@ def _choose(datasets: pl.DataFrame) -> tuple[Choice | None, dict[str, str]]:
         "Method",
         "methods",
         [queries.DEFAULT_METHODS, queries.ALL_METHODS, *series["method"].unique().sort()],
+        default=queries.DEFAULT_METHODS,
         words=_method_words,
     )
     variants = filters.several("Variants", "variants", series["variant"].unique().sort().to_list(), words=variant_label)
@@ -135,7 +140,7 @@ def _ranking(
     with st.container(border=True):
         st.subheader("Ranking at the last layer", anchor=False)
         st.plotly_chart(
-            ranking(board, colours, metric=choice.axis, labels=names, selected=chosen),
+            ranking(board, colours, metric=choice.axis, labels=names, selected=chosen, ink=cards.ink()),
             key="ranking",
             config={"displayModeBar": False},
             alt=describe(board, labels=names, metric=choice.axis, what="Ranking"),
@@ -144,9 +149,9 @@ def _ranking(
             "Bars are means over images, whiskers their 95 % interval over sources, the upright mark is what a map "
             "that knows nothing would score on the same images. Choose a row to see its layers, styles and features."
         )
-        _table(board, names, chosen, choice)
+        board_table(board, chosen, metric=choice.axis, names=names)
         row = board.row(chosen, named=True)
-        st.markdown(f"**{names[chosen]}** · {method_label(row['method'])}")
+        st.markdown(f"**{model_label(row['model'], row['variant'])}** · {method_label(row['method'])}")
         cards.verdict_badge(row["verdict"], row["note"])
         with st.container(horizontal=True, vertical_alignment="center"):
             cards.download(board, f"leaderboard-{choice.dataset}-{choice.metric}")
@@ -157,60 +162,6 @@ def _ranking(
                 query_params={key: row[key] for key in ("dataset", "model", "variant", "method", "view")},
             )
         cards.behind(("Ranking", question))
-
-
-def _table(board: pl.DataFrame, names: Sequence[str], chosen: int, choice: Choice) -> None:
-    shown = board.select(
-        pl.Series("series", names),
-        pl.col("method").map_elements(method_label, return_dtype=pl.String),
-        "value",
-        _interval_text().alias("interval"),
-        "chance",
-        "lift",
-        "n",
-        "n_sources",
-        pl.format("{} · {}", "best_layer", pl.col("best_value").round(3)).alias("best_layer"),
-        pl.concat_list("verdict").alias("verdict"),
-        "note",
-    )
-    identities = [Series.of(row).identity for row in board.iter_rows(named=True)]
-    key = f"board-{hash(tuple(identities))}-{chosen}"
-
-    def select() -> None:
-        picked = st.session_state[key].selection.rows
-        filters.write("series", identities[picked[0]] if picked and picked[0] else None)
-
-    st.dataframe(
-        shown,
-        key=key,
-        hide_index=True,
-        on_select=select,
-        selection_mode="single-row-required",
-        selection_default={"selection": {"rows": [chosen]}},
-        alt=describe(board, labels=names, metric=choice.axis, what="Table"),
-        column_config={
-            "series": st.column_config.TextColumn("Series", pinned=True),
-            "method": "Method",
-            "value": st.column_config.NumberColumn(choice.axis, format="%.3f"),
-            "interval": st.column_config.TextColumn(
-                "95 % interval", help="Bootstrap over sources; none below 8 sources"
-            ),
-            "chance": st.column_config.NumberColumn("Chance", format="%.3f"),
-            "lift": st.column_config.NumberColumn("Lift", format="%.2f ×", help="Value over chance"),
-            "n": st.column_config.NumberColumn("Images"),
-            "n_sources": st.column_config.NumberColumn("Sources", help="Buildings: the units of the interval"),
-            "best_layer": st.column_config.TextColumn(
-                "Best layer (optimistic)", help="The best of all layers, picked on these same images: it flatters"
-            ),
-            "verdict": st.column_config.MultiselectColumn(
-                "Verdict",
-                options=list(cards.VERDICT_COLOURS),
-                color=list(cards.VERDICT_COLOURS.values()),
-                help="How far the method may be trusted on this kind of model",
-            ),
-            "note": st.column_config.TextColumn("Why", width="large"),
-        },
-    )
 
 
 def _layers(name: str, colours: dict[str, str], choice: Choice) -> None:
@@ -224,13 +175,13 @@ def _layers(name: str, colours: dict[str, str], choice: Choice) -> None:
         else:
             last = profile.group_by("label", maintain_order=True).last()
             st.plotly_chart(
-                progression(profile, colours, metric=choice.axis, selected=name),
+                progression(profile, colours, metric=choice.axis, selected=name, ink=cards.ink()),
                 key="progression",
                 alt=describe(
                     last, labels=last["label"].to_list(), metric=choice.axis, what="Lines over layers, last layer"
                 ),
             )
-            st.caption("The band is the 95 % interval of the chosen row. Layers count from 0.")
+            st.caption("Bands are 95 % intervals over sources. Layers count from 0.")
         cards.download(profile, f"layers-{choice.dataset}-{choice.metric}")
         cards.behind(("Layer by layer", question))
 
@@ -287,21 +238,17 @@ def _groups(what: str, query: Query, column: str, colour: str, choice: Choice) -
         cards.nothing(f"This series has no {what} with a score.")
         return
     groups = found[column].to_list()
-    st.plotly_chart(
-        breakdown(found, groups=groups, colour=colour, metric=choice.axis),
-        key=f"by-{what}",
-        config={"displayModeBar": False},
-        alt=describe(found, labels=groups, metric=choice.axis, what=f"Bars by {what}"),
-    )
+    with st.container(height=_TALLEST_CHART if len(found) > _MANY_GROUPS else "content", border=False):
+        st.plotly_chart(
+            breakdown(found, groups=groups, colour=colour, metric=choice.axis, ink=cards.ink()),
+            key=f"by-{what}",
+            config={"displayModeBar": False},
+            alt=describe(found, labels=groups, metric=choice.axis, what=f"Bars by {what}"),
+        )
     if found["ci_low"].has_nulls():
         st.caption("Hollow bars rest on fewer than 8 sources: too few for an interval.")
     cards.download(found, f"{what}-{choice.dataset}-{choice.metric}")
     cards.behind((f"By {what}", query))
 
 
-def _interval_text() -> pl.Expr:
-    low, high = (pl.col(name).round(3).cast(pl.String) for name in ("ci_low", "ci_high"))
-    return pl.when(pl.col("ci_low").is_null()).then(pl.lit("none")).otherwise(pl.format("{} – {}", low, high))
-
-
-page()
+draw(page)

@@ -27,6 +27,7 @@ BASELINE_MODEL = "baseline"
 RANDOM_WEIGHTS = "random_weights"
 
 _ROW_HEIGHT = 34
+_SAME_CHANCE = 0.005
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
@@ -38,7 +39,13 @@ def model_colours(models: Iterable[str]) -> dict[str, str]:
 
 
 def ranking(
-    rows: pl.DataFrame, colours: dict[str, str], *, metric: str, labels: Sequence[str], selected: int | None = None
+    rows: pl.DataFrame,
+    colours: dict[str, str],
+    *,
+    metric: str,
+    labels: Sequence[str],
+    selected: int | None = None,
+    ink: str = NEUTRAL,
 ) -> go.Figure:
     """One bar per row in the order given, the first on top, with its interval and a mark at its own chance level.
 
@@ -48,6 +55,7 @@ def ranking(
         metric: title of the axis.
         labels: name of each row.
         selected: row to bring out; the others are drawn paler.
+        ink: colour of whiskers and chance marks; the page's text colour reads best.
     """
     figure = go.Figure()
     figure.add_bar(
@@ -57,24 +65,28 @@ def ranking(
         width=0.62,
         marker={
             "color": [colours.get(model, NEUTRAL) for model in rows["model"]],
-            "opacity": [1.0 if selected in (None, index) else 0.55 for index in range(len(labels))],
+            "opacity": [1.0 if selected in (None, index) else 0.6 for index in range(len(labels))],
             "pattern": {"shape": ["/" if variant == RANDOM_WEIGHTS else "" for variant in rows["variant"]], "size": 6},
         },
-        error_x=_interval(rows),
         customdata=[[label, _range_text(row)] for label, row in zip(labels, rows.iter_rows(named=True), strict=True)],
         hovertemplate="%{customdata[0]}<br>%{x:.3f} %{customdata[1]}<extra></extra>",
         name=metric,
         showlegend=False,
     )
-    figure.add_scatter(
-        y=list(range(len(labels))), x=rows["chance"].to_list(), **_chance_marks("line-ns", _ROW_HEIGHT * 0.42)
-    )
+    figure.add_scatter(**_whiskers(rows, ink))
+    figure.add_scatter(y=list(range(len(labels))), x=rows["chance"].to_list(), **_chance_marks(_ROW_HEIGHT * 0.42, ink))
     figure.update_yaxes(tickvals=list(range(len(labels))), ticktext=list(labels), autorange="reversed", showgrid=False)
     return _finish(figure, x_title=metric, height=_ROW_HEIGHT * len(labels) + 100)
 
 
 def progression(
-    rows: pl.DataFrame, colours: dict[str, str], *, metric: str, label: str = "label", selected: str | None = None
+    rows: pl.DataFrame,
+    colours: dict[str, str],
+    *,
+    metric: str,
+    label: str = "label",
+    selected: str | None = None,
+    ink: str = NEUTRAL,
 ) -> go.Figure:
     """One line per series over its layers with a band for the interval, and dotted lines at the chance levels.
 
@@ -85,7 +97,8 @@ def progression(
         colours: see `model_colours`.
         metric: title of the axis.
         label: column that names the series.
-        selected: series to bring out; the others are drawn paler and without band.
+        selected: series to bring out; the others are drawn paler.
+        ink: colour of the chance lines.
     """
     figure = go.Figure()
     dashes: dict[str, int] = {}
@@ -95,8 +108,7 @@ def progression(
         dashes[model] = dashes.get(model, 0) + 1
         colour = colours.get(model, NEUTRAL)
         shown = selected in (None, name)
-        if shown:
-            _add_band(figure, series, colour)
+        _add_band(figure, series, colour, strength=0.16 if shown else 0.06)
         figure.add_scatter(
             x=series["layer"].to_list(),
             y=series["value"].to_list(),
@@ -107,13 +119,13 @@ def progression(
             name=str(name),
             hovertemplate=f"{name}<br>layer %{{x}}: %{{y:.3f}}<extra></extra>",
         )
-    figure.add_scatter(**_chance_lines(rows))
+    figure.add_scatter(**_chance_lines(rows, ink))
     figure.update_xaxes(title="Layer (from 0)", tickformat="d", dtick=1 if rows["layer"].n_unique() < 16 else None)
     figure.update_yaxes(title=metric)
     return _finish(figure, height=420)
 
 
-def breakdown(rows: pl.DataFrame, *, groups: Sequence[str], colour: str, metric: str) -> go.Figure:
+def breakdown(rows: pl.DataFrame, *, groups: Sequence[str], colour: str, metric: str, ink: str = NEUTRAL) -> go.Figure:
     """One bar per group of one series, with interval, count and chance mark; without an interval a bar is hollow.
 
     Args:
@@ -121,6 +133,7 @@ def breakdown(rows: pl.DataFrame, *, groups: Sequence[str], colour: str, metric:
         groups: name of each row.
         colour: of the series' model.
         metric: title of the axis.
+        ink: colour of whiskers and chance marks.
     """
     certain = rows["ci_low"].is_not_null().to_list()
     names = [f"{group} · n {n}" for group, n in zip(groups, rows["n"], strict=True)]
@@ -134,7 +147,6 @@ def breakdown(rows: pl.DataFrame, *, groups: Sequence[str], colour: str, metric:
             "color": [colour if known else "rgba(0,0,0,0)" for known in certain],
             "line": {"color": colour, "width": 1.5},
         },
-        error_x=_interval(rows),
         customdata=[
             [name, _range_text(row), row["n_sources"]]
             for name, row in zip(names, rows.iter_rows(named=True), strict=True)
@@ -143,7 +155,8 @@ def breakdown(rows: pl.DataFrame, *, groups: Sequence[str], colour: str, metric:
         name=metric,
         showlegend=False,
     )
-    figure.add_scatter(y=list(range(len(names))), x=rows["chance"].to_list(), **_chance_marks("line-ns", 10))
+    figure.add_scatter(**_whiskers(rows, ink))
+    figure.add_scatter(y=list(range(len(names))), x=rows["chance"].to_list(), **_chance_marks(10, ink))
     figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names, autorange="reversed", showgrid=False)
     return _finish(figure, x_title=metric, height=26 * len(names) + 110)
 
@@ -166,17 +179,26 @@ def describe(rows: pl.DataFrame, *, labels: Sequence[str], metric: str, what: st
     return f"{what} of {metric}: {len(said)} with a value, {ends}."
 
 
-def _interval(rows: pl.DataFrame) -> dict[str, Any]:
-    above = (rows["ci_high"] - rows["value"]).to_list()
-    below = (rows["value"] - rows["ci_low"]).to_list()
+def _whiskers(rows: pl.DataFrame, ink: str) -> dict[str, Any]:
+    """Intervals as a trace of their own over the rows that have one: a bar without one must not end in a cap."""
+    known = rows.with_row_index("row").drop_nulls(["value", "ci_low", "ci_high"])
     return {
-        "type": "data",
-        "symmetric": False,
-        "array": above,
-        "arrayminus": below,
-        "thickness": 1.4,
-        "width": 4,
-        "color": NEUTRAL,
+        "y": known["row"].to_list(),
+        "x": known["value"].to_list(),
+        "mode": "markers",
+        "marker": {"size": 1, "color": ink},
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": (known["ci_high"] - known["value"]).to_list(),
+            "arrayminus": (known["value"] - known["ci_low"]).to_list(),
+            "thickness": 1.2,
+            "width": 4,
+            "color": ink,
+        },
+        "name": "Interval",
+        "hoverinfo": "skip",
+        "showlegend": False,
     }
 
 
@@ -187,16 +209,16 @@ def _range_text(row: dict[str, Any]) -> str:
     return f"[{row['ci_low']:.3f}, {row['ci_high']:.3f}]{chance}"
 
 
-def _chance_marks(symbol: str, size: float) -> dict[str, Any]:
+def _chance_marks(size: float, ink: str) -> dict[str, Any]:
     return {
         "mode": "markers",
         "name": "Chance",
-        "marker": {"symbol": symbol, "size": size, "color": NEUTRAL, "line": {"width": 2.5, "color": NEUTRAL}},
+        "marker": {"symbol": "line-ns", "size": size, "color": ink, "line": {"width": 3, "color": ink}},
         "hovertemplate": "chance %{x:.3f}<extra></extra>",
     }
 
 
-def _add_band(figure: go.Figure, series: pl.DataFrame, colour: str) -> None:
+def _add_band(figure: go.Figure, series: pl.DataFrame, colour: str, *, strength: float) -> None:
     known = series.drop_nulls(["ci_low", "ci_high"])
     if known.is_empty():
         return
@@ -205,23 +227,27 @@ def _add_band(figure: go.Figure, series: pl.DataFrame, colour: str) -> None:
     figure.add_scatter(
         x=[*layers, *reversed(layers)],
         y=[*known["ci_high"].to_list(), *reversed(known["ci_low"].to_list())],
+        mode="lines",
         fill="toself",
-        fillcolor=f"rgba({red},{green},{blue},0.14)",
+        fillcolor=f"rgba({red},{green},{blue},{strength})",
         line={"width": 0},
         hoverinfo="skip",
         showlegend=False,
     )
 
 
-def _chance_lines(rows: pl.DataFrame) -> dict[str, Any]:
-    """One dotted line per chance level, as a single trace with gaps; levels equal to three digits are one."""
-    levels = sorted({round(chance, 3) for chance in rows["chance"].drop_nulls()})
+def _chance_lines(rows: pl.DataFrame, ink: str) -> dict[str, Any]:
+    """One dotted line per chance level, as a single trace with gaps; levels that the eye cannot part are one."""
+    levels: list[float] = []
+    for chance in sorted(rows["chance"].drop_nulls()):
+        if not levels or chance - levels[-1] > _SAME_CHANCE:
+            levels.append(chance)
     low, high = (rows["layer"].min(), rows["layer"].max()) if not rows.is_empty() else (0, 0)
     return {
         "x": [x for _ in levels for x in (low, high, None)],
         "y": [y for level in levels for y in (level, level, None)],
         "mode": "lines",
-        "line": {"color": NEUTRAL, "dash": "dot", "width": 1.8},
+        "line": {"color": ink, "dash": "dot", "width": 1.8},
         "name": "Chance",
         "hovertemplate": "chance %{y:.3f}<extra></extra>",
     }

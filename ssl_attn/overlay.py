@@ -58,12 +58,14 @@ def colour_table(name: ColourMap) -> Bytes:
 def cut_value(values: NDArray[np.floating], placement: Placement, percentile: int) -> float:
     """The weakest value that a percentile selects among the visible pixels of the scoring canvas.
 
-    `values` `(grid_h, grid_w)`. Pixels that tie with it are all drawn as selected; scoring shares their places.
+    `values` `(grid_h, grid_w)`. Pixels that tie with it are all drawn as selected (scoring shares their places): the
+    value is lowered by a millionth of the map's range, so that rounding at another resolution parts no plateau.
     """
     canvas = to_canvas(np.asarray(values)[None])[0]
     visible = rasterise(placement.visible_canvas[None], CANVAS_SIZE, CANVAS_SIZE)[0]
     seen = np.sort(canvas[visible])
-    return float(seen[len(seen) - int(selected_pixels(len(seen), percentile))])
+    weakest = float(seen[len(seen) - int(selected_pixels(len(seen), percentile))])
+    return weakest - 1e-6 * float(np.ptp(values))
 
 
 def on_image(

@@ -9,6 +9,7 @@ import polars.selectors as cs
 import streamlit as st
 
 from pages._shared.location import store_path
+from ssl_attn.figures import RANDOM_WEIGHTS
 from warehouse.manifest import MANIFEST
 
 if TYPE_CHECKING:
@@ -23,11 +24,19 @@ VERDICT_COLOURS: dict[str, Literal["green", "blue", "orange", "red"]] = {
 }
 """Colour of each verdict on a method's maps, from best to worst."""
 
+BASELINE = "baseline"
+_BASELINE_NOTE = "Random weights: what the architecture alone attends to, without any training."
+
 
 def heading(title: str, question: str) -> None:
     """What the page is called and the one question that it answers."""
     st.title(title, anchor=False)
     st.caption(question)
+
+
+def ink() -> str:
+    """Colour of text in the theme that the reader uses, for marks on charts."""
+    return "#d5dddf" if st.context.theme.type == "dark" else "#26343a"
 
 
 def verdict_badge(verdict: str | None, note: str | None) -> None:
@@ -46,6 +55,15 @@ def behind(*queries: tuple[str, Query]) -> None:
         for name, query in queries:
             st.caption(f"{name} · runs as it is in `ssl-attn sql`")
             st.code(query.text, language="sql", wrap_lines=True)
+
+
+def with_baselines_named(board: pl.DataFrame) -> pl.DataFrame:
+    """The rows with `verdict` and `note` replaced where there is no training that a verdict could be about."""
+    untrained = pl.col("variant") == RANDOM_WEIGHTS
+    return board.with_columns(
+        verdict=pl.when(untrained).then(pl.lit(BASELINE)).otherwise("verdict"),
+        note=pl.when(untrained).then(pl.lit(_BASELINE_NOTE)).otherwise("note"),
+    )
 
 
 def download(frame: pl.DataFrame, name: str) -> None:

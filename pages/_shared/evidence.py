@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pages._shared.stored_map import StoredMap
 
 
+_MANY_BOXES = 10
+_TABLE_HEIGHT = 340
+
+
 def scores(score: Mapping[str, Any] | None, percentile: int) -> None:
     """IoU and energy against the union of the boxes, each beside its chance level."""
     if score is None:
@@ -69,7 +73,7 @@ def box_table(table: pl.DataFrame, percentile: int, selected: str | None, choose
         ),
         key=key,
         hide_index=True,
-        height=min(38 + 35 * len(ids), 360),
+        height="auto" if len(ids) < _MANY_BOXES else _TABLE_HEIGHT,
         on_select=pick,
         selection_mode="single-row",
         selection_default={"selection": {"rows": chosen}} if chosen else None,
@@ -113,6 +117,6 @@ def provenance(source: Mapping[str, Any], row: Mapping[str, Any]) -> None:
 
 
 def _metric(label: str, value: float, chance: float) -> None:
-    lift = f", {value / chance:.2f} × chance" if chance else ""
-    st.metric(label, f"{value:.3f}", delta=f"{value - chance:+.3f}", delta_description="over chance")
+    lift = f" · {value / chance:.2f} ×" if chance else ""
+    st.metric(label, f"{value:.3f}", delta=f"{value - chance:+.3f}", help="The small number is the distance to chance.")
     st.caption(f"Chance {chance:.3f}{lift}")

@@ -1,7 +1,8 @@
 """Controls whose value stands in the URL under the field's own name, so that a link shows what was seen.
 
-The URL holds terms (`metric=iou`), the screen their labels, and a value that is the default is left out. What the URL
-gives and the control does not offer falls back to the default. Browsing to another page and back keeps every choice.
+The URL holds terms (`metric=iou`), the screen their labels; a value that is the same on every store is left out. What
+the URL gives and the control does not offer falls back to the default. Browsing to another page and back keeps every
+choice.
 """
 
 from __future__ import annotations
@@ -53,11 +54,14 @@ def select(
     words: Words = str,
     help: str | None = None,
 ) -> T:
-    """One of several in a list that can be searched; the default is the first."""
+    """One of several in a list that can be searched.
+
+    Without a default the first stands, and the URL names it too: what comes first depends on what the store holds.
+    """
     fallback = options[0] if default is None or default not in options else default
     _settle(name, {str(option): option for option in options}, fallback)
     chosen = st.selectbox(label, options, key=name, format_func=words, help=help)
-    write(name, None if chosen == fallback else str(chosen))
+    write(name, None if chosen == default else str(chosen))
     return chosen
 
 

@@ -78,7 +78,9 @@ def choose_map(dataset: str, maps: pl.DataFrame) -> MapChoice:
     heads = left.filter(layer=layer)["head"].unique().sort().to_list()
     head = heads[0]
     if len(heads) > 1:
-        head = filters.select("Head", "head", heads, words=lambda head: "all, fused" if head == FUSED else str(head))
+        head = filters.select(
+            "Head", "head", heads, default=heads[0], words=lambda head: "all, fused" if head == FUSED else str(head)
+        )
     series = Series.of({**left.row(0, named=True), "dataset": dataset})
     return MapChoice(series, layer, head)
 

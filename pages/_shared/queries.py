@@ -168,10 +168,12 @@ def box_scores(series: Series, image_id: str, layer: int, head: int, percentile:
     """The map's score against each box, with chance."""
     return Query.of(
         "SELECT box_id, outcome, visible_fraction,\n"
-        "  iou[$percentile] AS iou, iou_chance(area, visible_pixels, $percentile) AS iou_chance,\n"
+        "  iou[$percentile] AS iou,\n"
+        "  CASE outcome WHEN 'scored' THEN iou_chance(area, visible_pixels, $percentile) END AS iou_chance,\n"
         "  recall[$percentile] AS recall,\n"
-        "  selected_pixels(visible_pixels, $percentile) / visible_pixels AS recall_chance,\n"
-        "  energy, area_grid AS energy_chance\n"
+        "  CASE outcome WHEN 'scored' THEN selected_pixels(visible_pixels, $percentile) / visible_pixels END\n"
+        "    AS recall_chance,\n"
+        "  energy, CASE outcome WHEN 'scored' THEN area_grid END AS energy_chance\n"
         f"FROM box_scores WHERE {_OF_MAP} AND layer = $layer AND head = $head",
         image_id=image_id,
         layer=layer,
@@ -196,7 +198,7 @@ def provenance(series: Series, run_id: str) -> Query:
     """The model, parameters and run behind a map."""
     return Query.of(
         "SELECT m.hf_id, m.revision, m.weights_sha256, m.architecture, m.family, m.paradigm, p.parameters,\n"
-        "  r.run_id, r.code_version, r.packages, r.device, r.dtype, r.started, v.verdict, v.note\n"
+        "  r.run_id, r.code_version, r.packages, r.device, r.dtype, r.started, m.variant, v.verdict, v.note\n"
         "FROM models AS m\n"
         "LEFT JOIN params AS p ON p.params_id = $params_id\n"
         "LEFT JOIN runs AS r ON r.run_id = $run_id\n"

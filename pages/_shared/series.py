@@ -54,6 +54,11 @@ def method_label(method: str) -> str:
     return METHODS[method].label if method in METHODS else method
 
 
+def model_label(model: str, variant: str) -> str:
+    """A model, with its variant unless that is the published weights."""
+    return model if variant == "frozen" else f"{model} · {variant_label(variant)}"
+
+
 def labels(rows: pl.DataFrame) -> list[str]:
     """A name for each row's series: the model, and whatever else tells these rows apart."""
     many = {column: rows[column].n_unique() > 1 for column in ("method", "view")}
@@ -64,8 +69,7 @@ def labels(rows: pl.DataFrame) -> list[str]:
     for row in rows.iter_rows(named=True):
         several_sizes, several_params = (count > 1 for count in ambiguous[tuple(row[key] for key in keys)])
         parts = [
-            row["model"],
-            variant_label(row["variant"]) if row["variant"] != "frozen" else "",
+            model_label(row["model"], row["variant"]),
             method_label(row["method"]) if many["method"] else "",
             row["view"] if many["view"] else "",
             f"{row['input_size']} px" if several_sizes else "",

@@ -17,6 +17,7 @@ THEME = Path(__file__).with_name("theme.toml")
 CONFIG = {
     "browser.gatherUsageStats": False,
     "client.toolbarMode": "minimal",
+    "server.address": "localhost",
     "server.headless": True,
     "server.fileWatcherType": "none",
     "theme.base": str(THEME),
@@ -25,12 +26,12 @@ CONFIG = {
 
 
 def main() -> None:
-    """Serve until stopped. Only this machine is answered, unless STREAMLIT_SERVER_ADDRESS says otherwise."""
+    """Serve until stopped; only to this machine, unless STREAMLIT_SERVER_ADDRESS says otherwise."""
     settings = Settings()
     app = st.App(ENTRY, routes=preview_routes(settings.store))
     # Streamlit puts the launcher's folder first on the import path; this one would hide the package `warehouse`.
     sys.argv[0] = str(ENTRY)
-    address = os.environ.get("STREAMLIT_SERVER_ADDRESS", "localhost")
+    address = os.environ.get("STREAMLIT_SERVER_ADDRESS", CONFIG["server.address"])
     app.run(config={**CONFIG, "server.address": address, "server.port": settings.port})
 
 

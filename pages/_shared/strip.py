@@ -9,7 +9,7 @@ import streamlit as st
 from PIL import Image as PillowImage
 
 from pages._shared.location import preview_file
-from pages._shared.series import labels, method_label
+from pages._shared.series import method_label, model_label
 from pages._shared.stored_map import StoredMap
 from ssl_attn.overlay import composite, overlay
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pages._shared.viewer import Drawing
 
-_HEIGHT = 170
+_HEIGHT = 110
 _GREY = 127
 
 
@@ -31,7 +31,7 @@ def all_models(maps: pl.DataFrame, image: Mapping[str, Any], drawing: Drawing, p
     width = max(1, round(_HEIGHT * image["width"] / image["height"]))
     picture = _thumbnail(image["preview"], width)
     with st.container(horizontal=True):
-        for name, row in zip(labels(maps), maps.iter_rows(named=True), strict=True):
+        for row in maps.iter_rows(named=True):
             stored = StoredMap.of(row)
             if not stored.drawable:
                 continue
@@ -46,7 +46,9 @@ def all_models(maps: pl.DataFrame, image: Mapping[str, Any], drawing: Drawing, p
                 threshold=drawing.threshold,
                 percentile=percentile,
             )
-            caption = f"{name} · {method_label(row['method'])} · layer {row['layer']}"
+            caption = (
+                f"{model_label(row['model'], row['variant'])} · {method_label(row['method'])} · layer {row['layer']}"
+            )
             st.image(composite(picture, layer), caption=caption, width=width, alt=caption)
 
 

@@ -222,5 +222,5 @@ def _costs(store: Store, plans: list[ModelPlan], read: AnnotatedImages, progress
 def _say(cost: Estimate) -> str:
     return (
         f"{cost.model} ({cost.variant}): {cost.images:,} images, {cost.maps:,} maps, "
-        f"about {cost.seconds:,.0f} s of forward passes and {cost.bytes / 1e6:,.1f} MB"
+        f"about {cost.seconds:,.1f} s of forward passes and {cost.bytes / 1e6:,.1f} MB"
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from ssl_attn.demo.recipes import HELD_OUT, RECIPES, SHOWN, recipe
+from ssl_attn.demo.recipes import HELD_OUT, RECIPES, SHOWN, Recipe, recipe
 from ssl_attn.errors import UsageError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 def train(
@@ -22,12 +25,12 @@ def train(
     threads: Annotated[int, typer.Option("--threads", min=1, help="Processor threads; the results hold for 1")] = 1,
     restart: Annotated[bool, typer.Option("--restart", help="Forget the checkpoint of an earlier run")] = False,
 ) -> None:
-    """Train the demo models again, some 15 minutes each on one core; a stopped run goes on where it was."""
+    """Train the demo models again, in some 20 minutes on one core; a stopped run goes on where it was."""
     names = [name.strip() for name in models.split(",") if name.strip()]
     if not names:
         message = f"expected demo models out of {', '.join(RECIPES)}, got none"
         raise UsageError(message)
-    chosen = [recipe(name) for name in names]
+    chosen = sorted((recipe(name) for name in names), key=lambda entry: entry.teacher != "")  # teachers first
 
     import torch
 
@@ -52,13 +55,24 @@ def train(
                 out / entry.name,
                 seed=seed,
                 cache=cache,
+                teacher=_teacher(entry, out),
                 held_out=HELD_OUT,
                 demo=demo,
                 command=f"ssl-attn demo train --models {entry.name} --seed {seed} --threads {threads}",
-                on_drawn=facades.advance,
+                on_ready=facades.advance,
                 on_step=steps.advance,
             )
         table.add_row(entry.name, str(measured.held_out), str(measured.demo), str(measured.untrained))
     console = Console()
     console.print(table)
     console.print(f"Written to {out}", highlight=False)
+
+
+def _teacher(learner: Recipe, out: Path) -> PreTrainedModel | None:
+    """The model that this one learns from: the one in `out`, else the one that comes with the package."""
+    if not learner.teacher:
+        return None
+    from ssl_attn.demo.publication import WEIGHTS, read_model
+
+    folder = out / learner.teacher
+    return read_model(recipe(learner.teacher), folder if folder.is_dir() else WEIGHTS / learner.teacher)

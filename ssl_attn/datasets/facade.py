@@ -58,7 +58,9 @@ def read_facade(path: Path | None = None, *, name: str | None = None, count: int
             )
         )
         boxes += [
-            Box(f"{image_id}.{i:02d}", image_id, box.feature_type, box.feature_type, box.x, box.y, box.width, box.height)
+            Box(
+                f"{image_id}.{i:02d}", image_id, box.feature_type, box.feature_type, box.x, box.y, box.width, box.height
+            )
             for i, box in enumerate(scene.boxes)
         ]
     return AnnotatedImages(name or "facade", tuple(images), tuple(boxes), FEATURE_TYPES)
@@ -82,7 +84,11 @@ def _draw_missing(folder: Path, indices: range) -> dict[str, str]:
                 _write(folder / file_name, buffer.getvalue())
                 known[file_name] = hashlib.sha256(buffer.getvalue()).hexdigest()
         if known != listed:
-            content = {"generator_version": GENERATOR_VERSION, "seed": GENERATOR_SEED, "sha256": dict(sorted(known.items()))}
+            content = {
+                "generator_version": GENERATOR_VERSION,
+                "seed": GENERATOR_SEED,
+                "sha256": dict(sorted(known.items())),
+            }
             _write(folder / _LIST, json.dumps(content, indent=1).encode())
     except OSError as error:
         message = f"expected a folder for the drawn facades that can be written, got {error}; give another with --data"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from scipy.stats import binomtest
 
 from ssl_attn.demo.facade import GENERATOR_VERSION
+from ssl_attn.demo.patch_dropout import BLOCK
 from ssl_attn.demo.recipes import GENERATOR_SEED
 from ssl_attn.demo.styles import STYLES
 
@@ -30,7 +31,8 @@ class Accuracy:
     def __str__(self) -> str:
         """The share with its 95 % Wilson interval."""
         interval = binomtest(self.correct, self.n).proportion_ci(method="wilson")
-        return f"{self.share:.1%} ({self.correct} of {self.n}; 95 % Wilson interval {interval.low:.1%} to {interval.high:.1%})"
+        low, high = interval.low, interval.high
+        return f"{self.share:.1%} ({self.correct} of {self.n}; 95 % Wilson interval {low:.1%} to {high:.1%})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ pipeline_tag: image-classification
 # {recipe.name}
 
 A small {architecture} ({measured.parameters:,} parameters) that tells the style of synthetic facades:
-{", ".join(STYLES)}. It shows what ssl_attn does without a download. It has never seen a photograph and is of no use on one.
+{", ".join(STYLES)}. It shows what ssl_attn does without a download. It has never seen a photograph
+and is of no use on one.
 
 | | style accuracy |
 |---|---|
@@ -69,11 +72,12 @@ A small {architecture} ({measured.parameters:,} parameters) that tells the style
 - **Data**: facade generator version {GENERATOR_VERSION}, seed {GENERATOR_SEED}; trained on facades
   {_span(recipe.training)}, held out {_span(held_out)}, demo {_span(demo)}. No facade is in two of these ranges.
 - **Input**: the whole picture, squashed to {recipe.input_size} x {recipe.input_size} pixels, values scaled to -1..1.
-- **Objective**: {_objective(recipe)} Labels are styles alone; no box was ever shown to the model.
+- **Objective**: cross-entropy of the style, label smoothing {recipe.smoothing}.{_imitation(recipe)} Labels are styles
+  alone; no box was ever shown to a model.
 - **Schedule**: {recipe.steps:,} steps of {recipe.batch} pictures, {_optimiser(recipe)}, weight decay
-  {recipe.weight_decay}, {recipe.warmup} steps of warm-up, then a cosine to zero. Pictures are mirrored, displaced by up to
-  {recipe.shift} pixels, and varied in contrast and colour.{_patches(recipe)}
-- **Mean loss of the last steps**: {measured.final_loss:.3f}
+  {recipe.weight_decay}, {recipe.warmup} steps of warm-up, then a cosine to zero. Pictures are mirrored, displaced by
+  up to {recipe.shift} pixels, and varied in contrast and colour.{_patches(recipe)}
+- **Loss**: {measured.final_loss:.3f} in the mean of the last steps, all terms together
 - **Architecture**: {settings}
 - **Weights**: float16, seed {seed}. Made by `{command}`.
 """
@@ -83,16 +87,22 @@ def _span(indices: range) -> str:
     return f"{indices.start:,} to {indices.stop - 1:,}"
 
 
-def _objective(recipe: Recipe) -> str:
-    return f"cross-entropy of the style, label smoothing {recipe.smoothing}."
-
-
 def _optimiser(recipe: Recipe) -> str:
-    return f"AdamW at {recipe.learning_rate:g}"
+    adamw = f"AdamW at {recipe.learning_rate:g}"
+    return f"{adamw}, Muon at {recipe.matrix_rate:g} for the layers' matrices" if recipe.matrix_rate else adamw
+
+
+def _imitation(recipe: Recipe) -> str:
+    if not recipe.teacher:
+        return ""
+    return (
+        f" Besides, it imitates {recipe.teacher}: its patch tokens predict, through linear maps that are thrown away\n"
+        "  afterwards, the features of three stages at the same place, and its answers follow the teacher's."
+    )
 
 
 def _patches(recipe: Recipe) -> str:
     if recipe.kept_patches >= 1:
         return ""
-    share = f"a random {recipe.kept_patches:.0%} of the patches is seen"
-    return f" At each step {share}, in the last {recipe.whole_steps} steps all of them."
+    share = f"the patches of a random {recipe.kept_patches:.0%} of the blocks of {BLOCK} x {BLOCK}"
+    return f"\n  The model sees {share}, in the last\n  {recipe.whole_steps} steps all of them."

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     Pictures = NDArray[np.uint8]
 
-_BRIGHTNESS = 0.2
-_CHANNEL = 0.15
+_CONTRAST = 0.2  # largest relative change
+_GAIN = 0.15  # the same, of each colour channel
 
 
 def labels(indices: range) -> NDArray[np.int64]:
@@ -32,22 +32,24 @@ def labels(indices: range) -> NDArray[np.int64]:
 
 
 def load_pictures(
-    indices: range, preprocessing: Preprocessing, cache: Path, *, on_drawn: Callable[[int], None] | None = None
+    indices: range, preprocessing: Preprocessing, cache: Path, *, on_ready: Callable[[int], None] | None = None
 ) -> Pictures:
     """Facades `(n, 3, side, side)` in the view squash, before normalisation; from the cache, or drawn into it.
 
-    `on_drawn` is called with the number of facades drawn since the last call.
+    `on_ready` is called with the number of facades read or drawn since the last call.
     """
     side = preprocessing.input_size
     path = cache / f"facade-v{GENERATOR_VERSION}-{indices.start}-{indices.stop}-{side}px.npy"
     if path.exists():
         stored: Pictures = np.load(path, mmap_mode="r")
+        if on_ready is not None:
+            on_ready(len(stored))
         return stored
     pictures = np.empty((len(indices), 3, side, side), dtype=np.uint8)
     for i, index in enumerate(indices):
         pictures[i] = _squashed(index, preprocessing)
-        if on_drawn is not None:
-            on_drawn(1)
+        if on_ready is not None:
+            on_ready(1)
     cache.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
     with part.open("wb") as file:
@@ -60,13 +62,16 @@ def _squashed(index: int, preprocessing: Preprocessing) -> Pictures:
     image = draw_facade(index, seed=GENERATOR_SEED).image
     transform = view_transform("squash", preprocessing, image.width, image.height, preprocessing.input_size)
     inputs = preprocessing.pixels(image, transform)
-    mean, std = (np.asarray(values, dtype=np.float32)[:, None, None] for values in (preprocessing.mean, preprocessing.std))
-    return np.rint((inputs * std + mean) * 255).astype(np.uint8)
+    mean, std = (
+        np.asarray(values, dtype=np.float32)[:, None, None] for values in (preprocessing.mean, preprocessing.std)
+    )
+    squashed: Pictures = np.rint((inputs * std + mean) * 255).astype(np.uint8)
+    return squashed
 
 
 def normalised(pictures: Pictures, preprocessing: Preprocessing) -> NDArray[np.float32]:
     """Model inputs of pictures `(n, 3, side, side)`, as the preprocessing gives them."""
-    return _normalise(pictures.astype(np.float32) / 255, preprocessing)
+    return _normalise(pictures.astype(np.float32) / np.float32(255), preprocessing)
 
 
 def varied(
@@ -80,12 +85,14 @@ def varied(
         window = padded[i, :, top : top + side, left : left + side]
         moved[i] = window[:, :, ::-1] if rng.random() < 0.5 else window
     moved /= 255
-    gain = 1 + rng.uniform(-_CHANNEL, _CHANNEL, (count, 3, 1, 1)).astype(np.float32)
-    contrast = 1 + rng.uniform(-_BRIGHTNESS, _BRIGHTNESS, (count, 1, 1, 1)).astype(np.float32)
+    gain = np.float32(1) + rng.uniform(-_GAIN, _GAIN, (count, 3, 1, 1)).astype(np.float32)
+    contrast = np.float32(1) + rng.uniform(-_CONTRAST, _CONTRAST, (count, 1, 1, 1)).astype(np.float32)
     grey = moved.mean(axis=(1, 2, 3), keepdims=True)
     return _normalise(((moved - grey) * contrast + grey) * gain, preprocessing)
 
 
 def _normalise(values: NDArray[np.float32], preprocessing: Preprocessing) -> NDArray[np.float32]:
-    mean, std = (np.asarray(numbers, dtype=np.float32)[:, None, None] for numbers in (preprocessing.mean, preprocessing.std))
+    mean, std = (
+        np.asarray(numbers, dtype=np.float32)[:, None, None] for numbers in (preprocessing.mean, preprocessing.std)
+    )
     return (values - mean) / std

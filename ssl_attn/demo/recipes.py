@@ -30,9 +30,11 @@ TRAINING = range(10_000, 14_000)
 class Recipe:
     """Architecture and schedule of one demo model.
 
-    `input_size` is the side of the square input in pixels. The learning rate rises for `warmup` steps and falls to zero
-    on a cosine. A ViT sees a random `kept_patches` share of its patches, all of them in the last `whole_steps` steps.
-    `shift` is the largest displacement of a training picture, in pixels.
+    `input_size` is the side of the square input in pixels. Learning rates rise for `warmup` steps and fall to zero on a
+    cosine; with a `matrix_rate`, the matrices of the transformer's layers are trained by Muon at that rate, all other
+    weights by AdamW at `learning_rate`. A ViT sees a random `kept_patches` share of its patches, all of them in the
+    last `whole_steps` steps. With a `teacher`, another demo model, it also learns to predict that one's features.
+    `shift` is the largest displacement of a training picture, in pixels (of the teacher's input, where there is one).
     """
 
     name: str
@@ -42,22 +44,29 @@ class Recipe:
     steps: int
     batch: int
     learning_rate: float
+    matrix_rate: float = 0.0
     weight_decay: float = 0.05
     warmup: int = 200
     smoothing: float = 0.05
     shift: int = 8
     kept_patches: float = 1.0
     whole_steps: int = 0
+    teacher: str = ""
     training: range = field(default=TRAINING)
 
     def build(self) -> PreTrainedModel:
         """An untrained model; its weights come from torch's global generator."""
+        # Both load torch, which the command line does without until it trains.
         from transformers import ResNetConfig, ResNetForImageClassification, ViTConfig, ViTForImageClassification
+
+        from ssl_attn.demo.positions import start_positions
 
         labels = dict(enumerate(STYLES))
         config = {**self.config, "id2label": labels, "label2id": {style: i for i, style in labels.items()}}
         if self.architecture == "vit":
-            return ViTForImageClassification(ViTConfig(image_size=self.input_size, **config))
+            model = ViTForImageClassification(ViTConfig(image_size=self.input_size, **config))
+            start_positions(model)
+            return model
         return ResNetForImageClassification(ResNetConfig(**config))
 
     def preprocessor(self) -> dict[str, Any]:
@@ -85,25 +94,6 @@ RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         Recipe(
-            name="facade_vit",
-            architecture="vit",
-            input_size=128,
-            config={
-                "hidden_size": 128,
-                "num_hidden_layers": 6,
-                "num_attention_heads": 4,
-                "intermediate_size": 256,
-                "patch_size": 8,
-                "hidden_dropout_prob": 0.0,
-                "attention_probs_dropout_prob": 0.0,
-            },
-            steps=2_600,
-            batch=32,
-            learning_rate=1e-3,
-            kept_patches=0.5,
-            whole_steps=400,
-        ),
-        Recipe(
             name="facade_resnet",
             architecture="resnet",
             input_size=256,
@@ -117,6 +107,29 @@ RECIPES: dict[str, Recipe] = {
             batch=16,
             learning_rate=1.5e-3,
             shift=16,
+        ),
+        Recipe(
+            name="facade_vit",
+            architecture="vit",
+            input_size=128,
+            config={
+                "hidden_size": 96,
+                "num_hidden_layers": 6,
+                "num_attention_heads": 4,
+                "intermediate_size": 192,
+                "patch_size": 8,
+                "hidden_dropout_prob": 0.0,
+                "attention_probs_dropout_prob": 0.0,
+            },
+            steps=4_000,
+            batch=16,
+            learning_rate=1e-3,
+            matrix_rate=3e-3,
+            warmup=300,
+            shift=16,
+            kept_patches=0.25,
+            whole_steps=500,
+            teacher="facade_resnet",
         ),
     )
 }

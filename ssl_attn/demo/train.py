@@ -6,14 +6,17 @@ does what an uninterrupted one does.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
+from torch import nn
+from torch.nn.functional import adaptive_avg_pool2d, cross_entropy
 
+from ssl_attn.demo.imitation import Imitation
 from ssl_attn.demo.patch_dropout import kept_patches
 from ssl_attn.demo.pictures import labels, normalised, varied
 from ssl_attn.errors import SslAttnError
@@ -22,8 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from transformers import PreTrainedModel
 
+    from ssl_attn.demo.patch_dropout import Kept
     from ssl_attn.demo.pictures import Pictures
     from ssl_attn.demo.recipes import Recipe
     from ssl_attn.models.preprocessing import Preprocessing
@@ -42,6 +47,26 @@ class Trained:
     final_loss: float
 
 
+class Learner(nn.Module):
+    """A model and, where it has a teacher, what it needs to imitate it."""
+
+    def __init__(self, model: PreTrainedModel, teacher: PreTrainedModel | None) -> None:
+        super().__init__()
+        self.model = model
+        self.imitation = None if teacher is None else Imitation(model, teacher)
+
+    def loss(self, inputs: torch.Tensor, targets: torch.Tensor, recipe: Recipe, kept: Kept) -> torch.Tensor:
+        """Cross-entropy of the styles, and of what is imitated; `inputs` have the teacher's size where there is one."""
+        if self.imitation is None:
+            return cross_entropy(self.model(inputs).logits, targets, label_smoothing=recipe.smoothing)
+        seen = adaptive_avg_pool2d(inputs, recipe.input_size)
+        output = self.model(seen, output_hidden_states=True)
+        loss = cross_entropy(output.logits, targets, label_smoothing=recipe.smoothing)
+        lesson = self.imitation.lesson(inputs)
+        imitated: torch.Tensor = self.imitation(output.hidden_states, output.logits, lesson, kept)
+        return loss + imitated
+
+
 def train(
     recipe: Recipe,
     pictures: Pictures,
@@ -49,11 +74,13 @@ def train(
     *,
     seed: int,
     checkpoint: Path,
+    teacher: PreTrainedModel | None = None,
     on_step: Callable[[int], None] | None = None,
     stop_after: int | None = None,
 ) -> Trained:
     """Train on `pictures` `(n, 3, side, side)` of `recipe.training`, from `checkpoint` on where there is one.
 
+    With a `teacher`, the pictures are of the teacher's input size, and the model sees them averaged to its own.
     `on_step` is called with the steps done since the last call. `stop_after` ends the run early at that step, with a
     checkpoint from which it can go on.
 
@@ -61,40 +88,81 @@ def train(
         SslAttnError: the checkpoint belongs to another recipe or seed.
     """
     torch.manual_seed(seed)
-    model = recipe.build().to(memory_format=torch.channels_last).train()
-    optimiser = torch.optim.AdamW(_parameter_groups(model, recipe.weight_decay), lr=recipe.learning_rate)
+    model = recipe.build().to(memory_format=torch.channels_last)
+    learner = Learner(model, teacher)
+    learner.train()
+    optimisers = build_optimisers(learner, recipe)
     targets = torch.from_numpy(labels(recipe.training))
     losses: list[float] = []
-    first = _restore(checkpoint, recipe, seed, model, optimiser, losses)
+    run = {**recipe.fingerprint(seed), "teacher_sha256": "" if teacher is None else weights_hash(teacher)}
+    first = _restore(checkpoint, run, learner, optimisers, losses)
     if on_step is not None:
         on_step(first)
     last = recipe.steps if stop_after is None else min(stop_after, recipe.steps)
     for step in range(first, last):
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, step)
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * schedule(recipe, step)
         chosen, rng = _batch(recipe, seed, step)
         inputs = torch.from_numpy(varied(pictures[chosen], preprocessing, shift=recipe.shift, rng=rng))
         share = recipe.kept_patches if step < recipe.steps - recipe.whole_steps else 1.0
-        with kept_patches(model, share, rng):
-            loss = _loss(model, inputs.contiguous(memory_format=torch.channels_last), targets[chosen], recipe)
-        optimiser.zero_grad()
+        with kept_patches(model, share, rng) as kept:
+            loss = learner.loss(inputs.contiguous(memory_format=torch.channels_last), targets[chosen], recipe, kept)
+        learner.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), _LARGEST_GRADIENT)
-        optimiser.step()
+        torch.nn.utils.clip_grad_norm_(learner.parameters(), _LARGEST_GRADIENT)
+        for optimiser in optimisers:
+            optimiser.step()
         losses.append(loss.item())
         if (step + 1) % _CHECKPOINT_EVERY == 0 or step + 1 == last:
-            _save(checkpoint, recipe, seed, step + 1, model, optimiser, losses)
+            _save(checkpoint, run, step + 1, learner, optimisers, losses)
         if on_step is not None:
             on_step(1)
     return Trained(model.eval(), float(np.mean(losses[-_LOSS_WINDOW:])))
 
 
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """The learning rate of a step: linear warm-up, then a cosine to zero."""
+def weights_hash(model: PreTrainedModel) -> str:
+    """SHA-256 of all weights, in their order."""
+    digest = hashlib.sha256()
+    for name, weight in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(weight.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def schedule(recipe: Recipe, step: int) -> float:
+    """Learning rate of a step as a share of its peak: linear warm-up, then a cosine to zero."""
     if step < recipe.warmup:
-        return recipe.learning_rate * (step + 1) / recipe.warmup
+        return (step + 1) / recipe.warmup
     done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+    return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def build_optimisers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """AdamW, and Muon for the matrices of transformer layers where the recipe asks for it.
+
+    Offsets and scales do not decay. Each group keeps its highest learning rate as `peak`.
+
+    Raises:
+        SslAttnError: this torch has no Muon.
+    """
+    inner = {id(p) for name, p in model.named_parameters() if recipe.matrix_rate and ".layers." in name and p.ndim == 2}
+    matrices = [p for p in model.parameters() if id(p) not in inner and p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": recipe.weight_decay, "peak": recipe.learning_rate},
+        {"params": others, "weight_decay": 0.0, "peak": recipe.learning_rate},
+    ]
+    optimisers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups)]
+    if inner:
+        if not hasattr(torch.optim, "Muon"):
+            message = f"expected torch 2.9 or later for its Muon optimiser, got {torch.__version__}; upgrade torch"
+            raise SslAttnError(message)
+        group = {"params": [p for p in model.parameters() if id(p) in inner], "peak": recipe.matrix_rate}
+        # This rule scales an orthogonal step to the size of an Adam step, so rates and decay compare with AdamW's.
+        muon = torch.optim.Muon([group], weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw")
+        optimisers.append(muon)
+    return optimisers
 
 
 def correct(model: PreTrainedModel, pictures: Pictures, indices: range, preprocessing: Preprocessing) -> int:
@@ -109,48 +177,30 @@ def correct(model: PreTrainedModel, pictures: Pictures, indices: range, preproce
     return hits
 
 
-def _loss(model: PreTrainedModel, inputs: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
-    return cross_entropy(model(inputs).logits, targets, label_smoothing=recipe.smoothing)
-
-
-def _batch(recipe: Recipe, seed: int, step: int) -> tuple[list[int], np.random.Generator]:
+def _batch(recipe: Recipe, seed: int, step: int) -> tuple[NDArray[np.int64], np.random.Generator]:
     """Positions of the step's facades, each once an epoch, and the generator of their variations."""
-    rng = np.random.default_rng((seed, 1, step))
-    count = len(recipe.training)
-    chosen = []
-    for position in range(step * recipe.batch, (step + 1) * recipe.batch):
-        epoch, place = divmod(position, count)
-        chosen.append(int(_shuffled(count, seed, epoch)[place]))
-    return chosen, rng
-
-
-def _shuffled(count: int, seed: int, epoch: int) -> Any:
-    return np.random.default_rng((seed, 0, epoch)).permutation(count)
-
-
-def _parameter_groups(model: PreTrainedModel, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight matrices decay, offsets and scales do not."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    first, last, count = step * recipe.batch, (step + 1) * recipe.batch, len(recipe.training)
+    epochs = range(first // count, (last - 1) // count + 1)
+    orders = np.concatenate([np.random.default_rng((seed, 0, epoch)).permutation(count) for epoch in epochs])
+    start = first - epochs.start * count
+    return orders[start : start + recipe.batch], np.random.default_rng((seed, 1, step))
 
 
 def _save(
     path: Path,
-    recipe: Recipe,
-    seed: int,
+    run: dict[str, Any],
     step: int,
-    model: PreTrainedModel,
-    optimiser: torch.optim.Optimizer,
+    learner: nn.Module,
+    optimisers: list[torch.optim.Optimizer],
     losses: list[float],
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     state = {
-        "run": recipe.fingerprint(seed),
+        "run": run,
         "step": step,
-        "model": model.state_dict(),
-        "optimiser": optimiser.state_dict(),
+        "learner": learner.state_dict(),
+        "optimisers": [optimiser.state_dict() for optimiser in optimisers],
         "losses": losses[-_LOSS_WINDOW:],
     }
     torch.save(state, part)
@@ -159,23 +209,23 @@ def _save(
 
 def _restore(
     path: Path,
-    recipe: Recipe,
-    seed: int,
-    model: PreTrainedModel,
-    optimiser: torch.optim.Optimizer,
+    run: dict[str, Any],
+    learner: nn.Module,
+    optimisers: list[torch.optim.Optimizer],
     losses: list[float],
 ) -> int:
     """Take up a checkpoint; the number of steps that it has behind it."""
     if not path.exists():
         return 0
     state = torch.load(path, weights_only=True)
-    if state["run"] != recipe.fingerprint(seed):
+    if state["run"] != run:
         message = (
-            f"expected a checkpoint of {recipe.name} with the present recipe and seed {seed}, {path} is of another run; "
-            "start over with --restart"
+            f"expected a checkpoint of {run['name']} with the present recipe, seed and teacher, {path} is of another "
+            "run; start over with --restart"
         )
         raise SslAttnError(message)
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
+    learner.load_state_dict(state["learner"])
+    for optimiser, stored in zip(optimisers, state["optimisers"], strict=True):
+        optimiser.load_state_dict(stored)
     losses.extend(state["losses"])
     return int(state["step"])

@@ -73,7 +73,7 @@ def test_a_dry_run_says_time_and_bytes_and_writes_nothing(tmp_path, coco_file, t
     done = run(*build_arguments(root, coco_file, tiny_folders), "--dry-run")
     assert done.returncode == 0
     assert "11 images" in done.stdout
-    assert " s and " in done.stdout
+    assert " s of forward passes and " in done.stdout
     assert "MB" in done.stdout
     assert not root.exists()
 

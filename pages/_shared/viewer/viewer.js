@@ -92,6 +92,7 @@ function update(view) {
   }
 
   view.legend.hidden = !heat
+  view.reading.textContent = ""
   view.back.hidden = !selected
   view.title.textContent = heat ? heat.title : ""
   view.low.textContent = heat ? heat.low : ""

@@ -1,0 +1,92 @@
+"""Take the pictures of the README: `python docs/screenshots.py [--store STORE]` on a store that `ssl-attn demo` made.
+
+Needs the package playwright and a Chromium; serves the store for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import httpx
+from playwright.sync_api import sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = Path(__file__).parent / "images"
+PAGES = {"leaderboard": "/", "image": "/image?threshold=contour"}
+WIDTH, HEIGHT = 1440, 1000
+SECONDS_TO_START = 30
+
+
+@contextmanager
+def served(store: Path) -> Iterator[str]:
+    """Address of the dashboard on a free port.
+
+    Raises:
+        TimeoutError: the dashboard did not answer in time.
+    """
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "SSL_ATTN_STORE": str(store.resolve()), "SSL_ATTN_PORT": str(port)}
+    server = subprocess.Popen([sys.executable, "-m", "pages._shared.server"], env=environment)
+    address = f"http://localhost:{port}"
+    try:
+        _wait_for(address)
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(address: str) -> None:
+    until = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < until:
+        try:
+            httpx.get(f"{address}/_stcore/health").raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.25)
+        else:
+            return
+    message = f"expected the dashboard at {address} within {SECONDS_TO_START} s, got no answer"
+    raise TimeoutError(message)
+
+
+def take(address: str, scheme: Literal["light", "dark"]) -> None:
+    """Write one picture a page, in the light or the dark theme; dark ones have it in their name."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)
+        for name, path in PAGES.items():
+            page.goto(address + path)
+            page.locator("h1").wait_for()
+            page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+            page.wait_for_timeout(2500)  # charts are drawn after the script has ended
+            page.screenshot(path=FOLDER / (f"{name}.png" if scheme == "light" else f"{name}-{scheme}.png"))
+        browser.close()
+
+
+def main() -> None:
+    """Read the arguments and take the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", type=Path, default=Path("warehouse/store"))
+    parser.add_argument("--scheme", choices=("light", "dark"), default="light")
+    arguments = parser.parse_args()
+    with served(arguments.store) as address:
+        take(address, arguments.scheme)
+
+
+if __name__ == "__main__":
+    main()

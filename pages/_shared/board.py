@@ -1,0 +1,78 @@
+"""The leaderboard as a table, whose chosen row drives the charts below it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import streamlit as st
+
+from pages._shared import cards, filters
+from pages._shared.series import Series, method_label, model_label
+from ssl_attn.figures import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def board_table(board: pl.DataFrame, chosen: int, *, metric: str, names: Sequence[str]) -> None:
+    """The rows of `leaderboard` as a table with one row chosen; choosing another names its series in the URL."""
+    shown = board.select(
+        pl.Series("model", [model_label(*pair) for pair in board.select("model", "variant").iter_rows()]),
+        pl.col("method").map_elements(method_label, return_dtype=pl.String),
+        "value",
+        pl.Series("interval", [_interval_text(row) for row in board.iter_rows(named=True)]),
+        "chance",
+        "lift",
+        "n",
+        "n_sources",
+        pl.Series("best_layer", [_best_text(row) for row in board.iter_rows(named=True)]),
+        pl.concat_list("verdict").alias("verdict"),
+        "note",
+    )
+    identities = [Series.of(row).identity for row in board.iter_rows(named=True)]
+    key = f"board-{hash(tuple(identities))}-{chosen}"
+
+    def select() -> None:
+        picked = st.session_state[key].selection.rows
+        filters.write("series", identities[picked[0]] if picked and picked[0] else None)
+
+    st.dataframe(
+        shown,
+        key=key,
+        hide_index=True,
+        on_select=select,
+        selection_mode="single-row-required",
+        selection_default={"selection": {"rows": [chosen]}},
+        alt=describe(board, labels=names, metric=metric, what="Table"),
+        column_config={
+            "model": st.column_config.TextColumn("Model", pinned=True),
+            "method": "Method",
+            "value": st.column_config.NumberColumn(metric, format="%.3f"),
+            "interval": st.column_config.TextColumn(
+                "95 % interval", help="Bootstrap over sources; none below 8 sources"
+            ),
+            "chance": st.column_config.NumberColumn("Chance", format="%.3f"),
+            "lift": st.column_config.NumberColumn("Lift", format="%.2f ×", help="Value over chance"),
+            "n": st.column_config.NumberColumn("Images"),
+            "n_sources": st.column_config.NumberColumn("Sources", help="Buildings: the units of the interval"),
+            "best_layer": st.column_config.TextColumn(
+                "Best layer (optimistic)", help="The best of all layers, picked on these same images: it flatters"
+            ),
+            "verdict": st.column_config.MultiselectColumn(
+                "Verdict",
+                options=[*cards.VERDICT_COLOURS, cards.BASELINE],
+                color=[*cards.VERDICT_COLOURS.values(), "gray"],
+                help="How far the method may be trusted on this kind of model",
+            ),
+            "note": st.column_config.TextColumn("Why", width="large"),
+        },
+    )
+
+
+def _interval_text(row: Mapping[str, Any]) -> str:
+    return "none" if row["ci_low"] is None else f"{row['ci_low']:.3f} – {row['ci_high']:.3f}"
+
+
+def _best_text(row: Mapping[str, Any]) -> str:
+    return "" if row["best_value"] is None else f"{row['best_layer']} · {row['best_value']:.3f}"

@@ -1,0 +1,103 @@
+"""The reader of synthetic facades: writes once, mends what is damaged, and says exactly what lies on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ssl_attn.datasets.facade import read_facade
+from ssl_attn.demo.cache import cache_folder
+from ssl_attn.demo.facade import draw_facade
+from ssl_attn.demo.recipes import GENERATOR_SEED, HELD_OUT, SHOWN, TRAINING
+from ssl_attn.demo.styles import STYLES
+from ssl_attn.errors import SslAttnError, UsageError
+
+
+def test_what_it_says_is_what_lies_there(tmp_path: Path):
+    data = read_facade(tmp_path, name="front", count=4)
+    assert data.name == "front"
+    assert data.quarantine == ()
+    assert [image.styles for image in data.images] == [(style,) for style in STYLES]
+    assert len({image.source_id for image in data.images}) == 4
+    for index, image in enumerate(data.images):
+        assert hashlib.sha256(image.path.read_bytes()).hexdigest() == image.sha256
+        facade = draw_facade(index, seed=GENERATOR_SEED)
+        with Image.open(image.path) as picture:
+            assert picture.size == (image.width, image.height)
+            assert picture.tobytes() == facade.image.tobytes()
+        boxes = [box for box in data.boxes if box.image_id == image.image_id]
+        assert [(b.feature_type, b.x, b.y, b.width, b.height) for b in boxes] == [
+            (b.feature_type, b.x, b.y, b.width, b.height) for b in facade.boxes
+        ]
+    known = {kind.feature_type for kind in data.feature_types}
+    assert {box.feature_type for box in data.boxes} <= known
+    assert len({box.box_id for box in data.boxes}) == len(data.boxes)
+
+
+def test_files_are_written_once(tmp_path: Path):
+    first = read_facade(tmp_path, count=3)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert read_facade(tmp_path, count=3) == first
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
+def test_more_facades_leave_the_first_ones_alone(tmp_path: Path):
+    first = read_facade(tmp_path, count=2)
+    before = first.images[0].path.stat().st_mtime_ns
+    more = read_facade(tmp_path, count=3)
+    assert more.images[:2] == first.images
+    assert first.images[0].path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("damage", ["truncated", "swapped", "missing"])
+def test_a_damaged_picture_is_drawn_again(tmp_path: Path, damage: str):
+    first = read_facade(tmp_path, count=3)
+    victim = first.images[1].path
+    sound = victim.read_bytes()
+    if damage == "truncated":
+        victim.write_bytes(sound[:1000])
+    elif damage == "swapped":
+        victim.write_bytes(first.images[0].path.read_bytes())
+    else:
+        victim.unlink()
+    assert read_facade(tmp_path, count=3) == first
+    assert victim.read_bytes() == sound
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"generator_version": 0, "seed": 0, "sha256": {}}'])
+def test_a_useless_list_of_files_is_replaced(tmp_path: Path, content: str):
+    first = read_facade(tmp_path, count=2)
+    (tmp_path / "facades.json").write_text(content, encoding="utf-8")
+    assert read_facade(tmp_path, count=2) == first
+
+
+def test_the_default_folder_is_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    data = read_facade(count=1)
+    assert data.name == "facade"
+    assert data.images[0].path.parent.parent == tmp_path / "ssl_attn"
+
+
+def test_a_relative_cache_setting_is_ignored(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+    assert cache_folder() == Path.home() / ".cache" / "ssl_attn"
+
+
+@pytest.mark.parametrize("count", [0, -1, len(SHOWN) + 1])
+def test_an_impossible_number_of_facades_is_refused(tmp_path: Path, count: int):
+    with pytest.raises(UsageError, match="facades"):
+        read_facade(tmp_path, count=count)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SslAttnError, match="--data"):
+        read_facade(tmp_path / "file" / "folder", count=1)
+
+
+def test_no_facade_is_shown_held_out_and_trained_on():
+    assert SHOWN.stop <= HELD_OUT.start
+    assert HELD_OUT.stop <= TRAINING.start
