@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from etl.ingest import write_rows
 from ssl_attn.errors import SslAttnError
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from etl.store import Store
     from ssl_attn.methods import MethodRequest
     from ssl_attn.models.load import Checkpoint
+
+
+_UNTRAINED: dict[str, Any] = {
+    "verdict": "baseline",
+    "note": "Random weights: what the architecture, positions and padding produce without any training.",
+}
 
 
 def locked_revision(store: Store, model: str, hf_id: str) -> str | None:
@@ -70,7 +77,9 @@ def write_model(store: Store, run: Run, checkpoint: Checkpoint) -> None:
     }
     slice_ = f"{checkpoint.name}/{checkpoint.variant}"
     write_rows(store, run, "models", None, [row], slice_=slice_)
-    verdicts = [{**key, "method": v.method, "verdict": v.verdict, "note": v.note} for v in checkpoint.family.verdicts]
+    # Random weights are a yardstick: how far a method suits a trained model says nothing about them.
+    judged = [v if checkpoint.variant == "frozen" else replace(v, **_UNTRAINED) for v in checkpoint.family.verdicts]
+    verdicts = [{**key, "method": v.method, "verdict": v.verdict, "note": v.note} for v in judged]
     write_rows(store, run, "verdicts", None, verdicts, slice_=slice_)
 
 

@@ -98,7 +98,7 @@ def _shown(
             all_models(strip, image, drawing, percentile)
     with beside:
         st.markdown(f"**{model_label(choice.series.model, choice.series.variant)}** · {choice.title}")
-        source = cards.with_baselines_named(rows(queries.provenance(choice.series, row["run_id"]))).row(0, named=True)
+        source = rows(queries.provenance(choice.series, row["run_id"])).row(0, named=True)
         cards.verdict_badge(source["verdict"], source["note"])
         found = rows(score_query)
         evidence.scores(found.row(0, named=True) if len(found) else None, percentile)

@@ -66,7 +66,7 @@ def page() -> None:
         cards.nothing("This data set has no scores yet: its images have no boxes, or `ssl-attn score` has not run.")
         return
     question = choice.query(queries.leaderboard)
-    board = cards.with_baselines_named(rows(question))
+    board = rows(question)
     if board.is_empty():
         cards.nothing("No series has this view, method and variant. Change a filter at the left.")
         return

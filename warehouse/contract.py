@@ -153,7 +153,7 @@ _TABLES = (
             _MODEL,
             _VARIANT,
             _METHOD,
-            Column("verdict", pa.string(), "excellent, correct, good, acceptable or questionable"),
+            Column("verdict", pa.string(), "excellent, correct, good, acceptable or questionable; baseline: untrained"),
             Column("note", pa.string(), "Why"),
         ),
         ("model", "variant", "method"),

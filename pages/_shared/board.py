@@ -61,8 +61,8 @@ def board_table(board: pl.DataFrame, chosen: int, *, metric: str, names: Sequenc
             ),
             "verdict": st.column_config.MultiselectColumn(
                 "Verdict",
-                options=[*cards.VERDICT_COLOURS, cards.BASELINE],
-                color=[*cards.VERDICT_COLOURS.values(), "gray"],
+                options=list(cards.VERDICT_COLOURS),
+                color=list(cards.VERDICT_COLOURS.values()),
                 help="How far the method may be trusted on this kind of model",
             ),
             "note": st.column_config.TextColumn("Why", width="large"),

@@ -9,7 +9,6 @@ import polars.selectors as cs
 import streamlit as st
 
 from pages._shared.location import store_path
-from ssl_attn.figures import RANDOM_WEIGHTS
 from warehouse.manifest import MANIFEST
 
 if TYPE_CHECKING:
@@ -21,11 +20,9 @@ VERDICT_COLOURS: dict[str, Literal["green", "blue", "orange", "red"]] = {
     "good": "blue",
     "acceptable": "orange",
     "questionable": "red",
+    "baseline": "gray",
 }
-"""Colour of each verdict on a method's maps, from best to worst."""
-
-BASELINE = "baseline"
-_BASELINE_NOTE = "Random weights: what the architecture alone attends to, without any training."
+"""Colour of each verdict on a method's maps, from best to worst; a baseline has no training to judge."""
 
 
 def heading(title: str, question: str) -> None:
@@ -55,15 +52,6 @@ def behind(*queries: tuple[str, Query]) -> None:
         for name, query in queries:
             st.caption(f"{name} · runs as it is in `ssl-attn sql`")
             st.code(query.text, language="sql", wrap_lines=True)
-
-
-def with_baselines_named(board: pl.DataFrame) -> pl.DataFrame:
-    """The rows with `verdict` and `note` replaced where there is no training that a verdict could be about."""
-    untrained = pl.col("variant") == RANDOM_WEIGHTS
-    return board.with_columns(
-        verdict=pl.when(untrained).then(pl.lit(BASELINE)).otherwise("verdict"),
-        note=pl.when(untrained).then(pl.lit(_BASELINE_NOTE)).otherwise("note"),
-    )
 
 
 def download(frame: pl.DataFrame, name: str) -> None:

@@ -33,12 +33,14 @@ def train(
     chosen = sorted((recipe(name) for name in names), key=lambda entry: entry.teacher != "")  # teachers first
 
     import torch
+    from transformers.utils import logging
 
     from etl.progress import drawn
     from ssl_attn.datasets.facade import DEFAULT_COUNT
     from ssl_attn.demo.cache import cache_folder
     from ssl_attn.demo.publication import make_model
 
+    logging.disable_progress_bar()  # ours say more
     torch.set_num_threads(threads)
     cache, demo = cache_folder() / "demo-train", SHOWN[:DEFAULT_COUNT]
     table = Table("Model", "Held-out accuracy", "Demo facades", "Untrained", title_justify="left")

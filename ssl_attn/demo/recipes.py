@@ -59,11 +59,11 @@ class Recipe:
         # Both load torch, which the command line does without until it trains.
         from transformers import ResNetConfig, ResNetForImageClassification, ViTConfig, ViTForImageClassification
 
-        from ssl_attn.demo.positions import start_positions
-
         labels = dict(enumerate(STYLES))
         config = {**self.config, "id2label": labels, "label2id": {style: i for i, style in labels.items()}}
         if self.architecture == "vit":
+            from ssl_attn.demo.positions import start_positions
+
             model = ViTForImageClassification(ViTConfig(image_size=self.input_size, **config))
             start_positions(model)
             return model

@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 
 _LARGEST_GRADIENT = 1.0
 _CHECKPOINT_EVERY = 100  # steps
-_LOSS_WINDOW = 100  # steps whose mean loss is reported
 _EVALUATION_BATCH = 64
+
+LOSS_WINDOW = 100
+"""Steps whose mean loss is reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def train(
             _save(checkpoint, run, step + 1, learner, optimisers, losses)
         if on_step is not None:
             on_step(1)
-    return Trained(model.eval(), float(np.mean(losses[-_LOSS_WINDOW:])))
+    return Trained(model.eval(), float(np.mean(losses[-LOSS_WINDOW:])))
 
 
 def weights_hash(model: PreTrainedModel) -> str:
@@ -201,7 +203,7 @@ def _save(
         "step": step,
         "learner": learner.state_dict(),
         "optimisers": [optimiser.state_dict() for optimiser in optimisers],
-        "losses": losses[-_LOSS_WINDOW:],
+        "losses": losses[-LOSS_WINDOW:],
     }
     torch.save(state, part)
     part.replace(path)

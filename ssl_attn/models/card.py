@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from ssl_attn.models.layout import Readout
 
-VerdictName = Literal["excellent", "correct", "good", "acceptable", "questionable"]
+VerdictName = Literal["excellent", "correct", "good", "acceptable", "questionable", "baseline"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,8 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path):
 def test_no_facade_is_shown_held_out_and_trained_on():
     assert SHOWN.stop <= HELD_OUT.start
     assert HELD_OUT.stop <= TRAINING.start
+
+
+def test_reading_facades_imports_no_torch():
+    program = "import sys, ssl_attn.datasets.facade, ssl_attn.cli.demo_train\nsys.exit('torch' in sys.modules)\n"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
