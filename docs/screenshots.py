@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FOLDER = Path(__file__).parent / "images"
-PAGES = {"leaderboard": "/", "image": "/image?threshold=contour"}
+PAGES = {"leaderboard": "/", "image": "/image?image=facade_0001&model=facade_vit&threshold=contour"}
 WIDTH, HEIGHT = 1440, 1000
 SECONDS_TO_START = 30
 
