@@ -62,7 +62,13 @@ _IMAGE = Column("image_id", pa.string(), "Image")
 _LAYER = Column("layer", pa.int16(), "Layer from 0; -1 is the whole model")
 _HEAD = Column("head", pa.int16(), "Head from 0; -1 is all heads, fused as the method says")
 _FEATURE = Column("feature_type", pa.string(), "Feature type")
-_MAP_KEYS = (_RUN, _PARAMS, _TARGET, _VIEW, _INPUT_SIZE, _IMAGE, _LAYER, _HEAD)
+_MAP_KEYS = (_DATASET, _MODEL, _VARIANT, _METHOD, _RUN, _PARAMS, _TARGET, _VIEW, _INPUT_SIZE, _IMAGE, _LAYER, _HEAD)
+_PLACEMENT = (
+    Column("scale_x", pa.float64(), "Canvas = scale * image + offset, fractions, horizontal"),
+    Column("offset_x", pa.float64(), "See scale_x"),
+    Column("scale_y", pa.float64(), "Canvas = scale * image + offset, fractions, vertical"),
+    Column("offset_y", pa.float64(), "See scale_y"),
+)
 _MAP_PARTITIONS = ("dataset", "model", "variant", "method")
 
 _TABLES = (
@@ -237,10 +243,6 @@ _TABLES = (
         "a map of one image, layer and head at its native grid",
         _MAP_PARTITIONS,
         (
-            _DATASET,
-            _MODEL,
-            _VARIANT,
-            _METHOD,
             *_MAP_KEYS,
             Column("target_value", pa.float32(), "Value of the explained scalar; NULL for attention"),
             Column("grid_h", pa.int16(), "Rows of cells"),
@@ -255,10 +257,7 @@ _TABLES = (
             ),
             Column("mass_register", pa.float32(), "Share on register tokens, not in the map; NULL where undefined"),
             Column("mass_patch", pa.float32(), "Share on patches: what the map shows; NULL where undefined"),
-            Column("scale_x", pa.float64(), "Canvas = scale * image + offset, fractions, horizontal"),
-            Column("offset_x", pa.float64(), "See scale_x"),
-            Column("scale_y", pa.float64(), "Canvas = scale * image + offset, fractions, vertical"),
-            Column("offset_y", pa.float64(), "See scale_y"),
+            *_PLACEMENT,
         ),
         ("image_id", "layer", "head"),
     ),
@@ -279,10 +278,7 @@ _TABLES = (
             Column("grid_h", pa.int16(), "Rows of patches"),
             Column("grid_w", pa.int16(), "Columns of patches"),
             Column("vector", _CURVE, "Block output after the model's final norm"),
-            Column("scale_x", pa.float64(), "Canvas = scale * image + offset, fractions, horizontal"),
-            Column("offset_x", pa.float64(), "See scale_x"),
-            Column("scale_y", pa.float64(), "Canvas = scale * image + offset, fractions, vertical"),
-            Column("offset_y", pa.float64(), "See scale_y"),
+            *_PLACEMENT,
         ),
         ("image_id", "layer", "patch"),
     ),
@@ -309,10 +305,6 @@ _TABLES = (
         "a map against the union of its image's boxes",
         _MAP_PARTITIONS,
         (
-            _DATASET,
-            _MODEL,
-            _VARIANT,
-            _METHOD,
             *_MAP_KEYS,
             Column("outcome", pa.string(), "scored, or why there is no score: no_box, zero_map, not_finite"),
             Column("boxes", pa.int32(), "Boxes in the union"),
@@ -336,10 +328,6 @@ _TABLES = (
         "a map against one box",
         _MAP_PARTITIONS,
         (
-            _DATASET,
-            _MODEL,
-            _VARIANT,
-            _METHOD,
             *_MAP_KEYS,
             Column("box_id", pa.string(), "Box"),
             _FEATURE,
