@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,20 +82,19 @@ def _sql(*layers: str) -> str:
     for layer in layers:
         for file in sql_files(layer):
             text = file.read_text(encoding="utf-8")
-            described = " ".join(line.removeprefix("--").strip() for line in _head(text))
-            for name in re.findall(r"CREATE OR REPLACE (?:MACRO|VIEW) (\w+(?:\([^)]*\))?)", text):
-                rows.append((f"`{name}`", described))
+            names = re.findall(r"CREATE OR REPLACE (?:MACRO|VIEW) (\w+(?:\([^)]*\))?)", text)
+            rows.extend((f"`{name}`", _comment(text)) for name in names)
     return _table(("Name", "What it gives"), rows)
 
 
 def _checks() -> str:
-    return "\n".join(f"- {' '.join(line.removeprefix('--').strip() for line in _head(f.read_text()))}" for f in sql_files("checks"))
+    return "\n".join(f"- {_comment(file.read_text(encoding='utf-8'))}" for file in sql_files("checks"))
 
 
-def _head(text: str) -> list[str]:
-    lines = text.splitlines()
-    end = next((index for index, line in enumerate(lines) if not line.startswith("--")), len(lines))
-    return lines[:end]
+def _comment(text: str) -> str:
+    """The comment at the head of an SQL file, in one line."""
+    lines = takewhile(lambda line: line.startswith("--"), text.splitlines())
+    return " ".join(line.removeprefix("--").strip() for line in lines)
 
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
