@@ -15,7 +15,6 @@ import pyarrow as pa
 from etl.progress import SILENT
 from etl.stale import drop_orphans
 from etl.store import content_key
-from ssl_attn.methods import FUSED
 from ssl_attn.metrics.chance import energy_chance, iou_chance, recall_chance
 from ssl_attn.metrics.percentiles import HEADLINE_PERCENTILES, PERCENTILES
 from ssl_attn.statistics import cluster_bootstrap
@@ -40,18 +39,18 @@ AGGREGATION_VERSION = 1
 
 _SERIES = ("dataset", "model", "variant", "method", "view", "input_size", "params_id")
 _NO_PERCENTILE = -1
-# What a row without a score has in the place of its curve, so that all curves are equally long.
-_NO_CURVE = f"[{', '.join(['NULL'] * len(PERCENTILES))}]::FLOAT[]"
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """Scores of one series as arrays: `rows` units (images, or boxes) in each of `places` (layer, head) pairs.
 
-    `iou` and `recall` are (places, rows, 99), `energy`, `area`, `area_grid` and `visible_pixels` (places, rows); areas
-    and pixels differ between layers only where grids do. `recall` is None for the union. NaN is a missing score.
+    `iou` and `recall` are (places, rows, percentiles), `energy`, `area`, `area_grid` and `visible_pixels` (places,
+    rows); areas and pixels differ between layers only where grids do. `recall` is None for the union. NaN is a missing
+    score.
     """
 
+    percentiles: tuple[int, ...]
     places: tuple[tuple[int, int], ...]
     image_ids: NDArray[np.object_]
     keys: NDArray[np.object_]
@@ -112,45 +111,40 @@ def _images(catalog: duckdb.DuckDBPyConnection, dataset: str) -> dict[str, tuple
 def _summarise(
     catalog: duckdb.DuckDBPyConnection, series: dict[str, str], images: dict[str, tuple[str, tuple[str, ...]]]
 ) -> pa.Table:
-    every = tuple(int(p) for p in PERCENTILES)
-    union = _load(catalog, "scores", series, fused_only=False)
-    fused = _at(union, [i for i, (_, head) in enumerate(union.places) if head == FUSED])
-    single = _at(union, [i for i, (_, head) in enumerate(union.places) if head != FUSED])
-    pieces = [
-        _group(fused, images, "all", "all", None, every),
-        _group(single, images, "all", "all", None, HEADLINE_PERCENTILES),
-    ]
+    fused = _load(catalog, "scores", series, "head = -1", PERCENTILES)
+    single = _load(catalog, "scores", series, "head >= 0", HEADLINE_PERCENTILES)
+    pieces = [_group(fused, images, "all", "all", None, PERCENTILES)]
+    pieces.append(_group(single, images, "all", "all", None, HEADLINE_PERCENTILES))
     for style in sorted({style for image in fused.image_ids for style in images[image][1]}):
         chosen = np.array([style in images[image][1] for image in fused.image_ids])
         pieces.append(_group(fused, images, "style", style, chosen, HEADLINE_PERCENTILES))
-    boxes = _load(catalog, "box_scores", series, fused_only=True)
+    boxes = _load(catalog, "box_scores", series, "head = -1", HEADLINE_PERCENTILES)
     for feature_type in sorted(set(boxes.keys)):
         chosen = boxes.keys == feature_type
         pieces.append(_group(boxes, images, "feature_type", feature_type, chosen, HEADLINE_PERCENTILES))
-    constants = {name: series[name] for name in _SERIES}
-    rows = [{**row, **constants, "input_size": int(series["input_size"])} for piece in pieces for row in piece]
-    rows.sort(
-        key=lambda row: (
-            row["group_kind"],
-            row["group_key"],
-            row["metric"],
-            row["percentile"],
-            row["layer"],
-            row["head"],
-        )
-    )
+    constants = {**series, "input_size": int(series["input_size"])}
+    rows = [{**row, **constants} for piece in pieces for row in piece]
+    order = ("group_kind", "group_key", "metric", "percentile", "layer", "head")
+    rows.sort(key=lambda row: tuple(row[name] for name in order))
     return pa.Table.from_pylist(rows, schema=TABLES["aggregates"].schema)
 
 
-def _load(catalog: duckdb.DuckDBPyConnection, table: str, series: dict[str, str], *, fused_only: bool) -> Scores:
+def _load(
+    catalog: duckdb.DuckDBPyConnection, table: str, series: dict[str, str], heads: str, percentiles: Sequence[int]
+) -> Scores:
+    """The scores of one series at the heads that an SQL condition names, at some percentiles."""
     of_boxes = table == "box_scores"
-    unit = "box_id" if of_boxes else "image_id"
-    key, recall = ("feature_type", f"coalesce(recall, {_NO_CURVE})") if of_boxes else ("image_id", "NULL")
+    unit, key = ("box_id", "feature_type") if of_boxes else ("image_id", "image_id")
+    # A row without a score gets a curve without numbers, so that all are equally long.
+    some = f"list_value({', '.join(map(str, percentiles))})"
+    curves = [
+        f"coalesce(list_select({name}, {some}), list_resize([]::FLOAT[], {len(percentiles)})) AS {name}"
+        for name in ("iou", *(["recall"] if of_boxes else []))
+    ]
     query = f"""
-        SELECT layer, head, image_id, {key} AS key, coalesce(iou, {_NO_CURVE}) AS iou, {recall} AS recall,
-               energy, area, area_grid, visible_pixels
+        SELECT layer, head, image_id, {key} AS key, {", ".join(curves)}, energy, area, area_grid, visible_pixels
         FROM {table}
-        WHERE {" AND ".join(f"{name} = ?" for name in _SERIES)} {"AND head = -1" if fused_only else ""}
+        WHERE {" AND ".join(f"{name} = ?" for name in _SERIES)} AND {heads}
         ORDER BY layer, head, {unit}
     """
     values = [int(series[name]) if name == "input_size" else series[name] for name in _SERIES]
@@ -158,41 +152,22 @@ def _load(catalog: duckdb.DuckDBPyConnection, table: str, series: dict[str, str]
     places = tuple(dict.fromkeys(zip(rows["layer"].to_pylist(), rows["head"].to_pylist(), strict=True)))
     units = len(rows) // len(places) if places else 0
 
-    def numbers(name: str) -> Floats:
+    def numbers(name: str, *inner: int) -> Floats:
         column = rows[name].combine_chunks()
-        flat = column.flatten() if pa.types.is_list(column.type) else column
-        shape = (len(places), units, -1) if pa.types.is_list(column.type) else (len(places), units)
-        return (
-            flat.to_numpy(zero_copy_only=False).astype(np.float64).reshape(shape)
-            if len(rows)
-            else np.empty((0, 0, 99)[: len(shape)])
-        )
+        flat = column.flatten() if inner else column
+        return np.asarray(flat.to_numpy(zero_copy_only=False), dtype=np.float64).reshape(len(places), units, *inner)
 
     return Scores(
+        percentiles=tuple(percentiles),
         places=places,
         image_ids=rows["image_id"].to_numpy(zero_copy_only=False)[:units],
         keys=rows["key"].to_numpy(zero_copy_only=False)[:units],
-        iou=numbers("iou"),
-        recall=numbers("recall") if of_boxes else None,
+        iou=numbers("iou", len(percentiles)),
+        recall=numbers("recall", len(percentiles)) if of_boxes else None,
         energy=numbers("energy"),
         area=numbers("area"),
         area_grid=numbers("area_grid"),
         visible_pixels=numbers("visible_pixels"),
-    )
-
-
-def _at(scores: Scores, places: Sequence[int]) -> Scores:
-    index = np.asarray(places, dtype=int)
-    return Scores(
-        tuple(scores.places[i] for i in places),
-        scores.image_ids,
-        scores.keys,
-        scores.iou[index],
-        None if scores.recall is None else scores.recall[index],
-        scores.energy[index],
-        scores.area[index],
-        scores.area_grid[index],
-        scores.visible_pixels[index],
     )
 
 
@@ -249,7 +224,8 @@ def _columns(
     """Metric, percentile, values (places, units) and chance levels of the same shape."""
     area, pixels = scores.area[:, rows], scores.visible_pixels[:, rows]
     for percentile in percentiles:
-        yield "iou", percentile, scores.iou[:, rows, percentile - 1], iou_chance(area, pixels, percentile)
+        index = scores.percentiles.index(percentile)
+        yield "iou", percentile, scores.iou[:, rows, index], iou_chance(area, pixels, percentile)
         if scores.recall is not None:
-            yield "recall", percentile, scores.recall[:, rows, percentile - 1], recall_chance(pixels, percentile)
+            yield "recall", percentile, scores.recall[:, rows, index], recall_chance(pixels, percentile)
     yield "energy", _NO_PERCENTILE, scores.energy[:, rows], energy_chance(scores.area_grid[:, rows])

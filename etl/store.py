@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
 from ssl_attn.errors import SslAttnError
 from warehouse.contract import TABLES
@@ -42,15 +42,18 @@ class Store:
             SslAttnError: another process is writing to this store.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("w") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                message = (
-                    f"expected to be the only writer of {self.root}, but another ssl-attn is at work there; wait for it"
-                )
-                raise SslAttnError(message) from error
+        lock = FileLock(self.root / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            message = (
+                f"expected to be the only writer of {self.root}, but another ssl-attn is at work there; wait for it"
+            )
+            raise SslAttnError(message) from error
+        try:
             yield
+        finally:
+            lock.release()
 
     def draft(self) -> Manifest:
         """What the pipeline has prepared so far; the published manifest where nothing has changed since."""

@@ -14,6 +14,7 @@ from rich.markup import escape
 from ssl_attn.cli import bench, build, dashboard, demo, models, registries, stages, store
 from ssl_attn.cli.dataset import dataset_app
 from ssl_attn.errors import SslAttnError, UsageError
+from warehouse.manifest import StoreFormatError
 
 app = typer.Typer(
     name="ssl-attn",
@@ -54,6 +55,6 @@ def main() -> None:
     """Run the command line: errors meant for people in one line, exit code 2 for wrong use and 1 for a failure."""
     try:
         app()
-    except SslAttnError as error:
+    except (SslAttnError, StoreFormatError) as error:
         Console(stderr=True).print("[bold red]ssl-attn:[/]", escape(str(error)), highlight=False, soft_wrap=True)
         sys.exit(2 if isinstance(error, UsageError) else 1)

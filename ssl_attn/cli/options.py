@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ssl_attn.errors import UsageError
 from ssl_attn.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,14 +37,21 @@ def store_path(store: Path | None) -> Path:
 
 
 def resolve_device(device: str) -> str:
-    """The device that `auto` stands for on this machine."""
-    if device != "auto":
-        return device
+    """The device to run on; `auto` takes the best of this machine.
+
+    Raises:
+        UsageError: this machine does not have the device.
+    """
     import torch
 
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if device == "auto":
+        return next(name for name, available in there.items() if available)
+    if not there[device]:
+        has = ", ".join(name for name, available in there.items() if available)
+        message = f"expected --device to be one that PyTorch finds here ({has}), got {device}; use --device auto"
+        raise UsageError(message)
+    return device
 
 
 def print_quarantine(quarantine: tuple[Quarantined, ...], *, shown: int = 20) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,7 +35,10 @@ def sql(
             elif output_format == "table":
                 _print_table(catalog, query)
             else:
-                _write(catalog, query, output_format, Path("/dev/stdout"))
+                with tempfile.TemporaryDirectory() as folder:
+                    file = Path(folder) / "result"
+                    _write(catalog, query, output_format, file)
+                    typer.echo(file.read_text(encoding="utf-8"), nl=False)
         except QueryError as error:
             message = f"the query failed: {str(error).strip()}"
             raise SslAttnError(message) from error
