@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import resource
 import statistics
-import sys
 import time
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -22,23 +21,24 @@ MODES: tuple[Mode, ...] = ("plain", "probe", "eager")
 _PATCH = 14
 _REGISTERS = 4
 _EVERYTHING = Reductions(row=True, received=True, head_mean=True)
-# getrusage counts kilobytes on Linux and bytes on macOS.
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds of one forward pass (median) and bytes by which it raised the process's peak memory."""
+    """Seconds of one forward pass (median), and bytes that it took at its peak above the idle model.
+
+    Memory is read from the kernel, which counts it so on Linux alone; elsewhere it is None.
+    """
 
     seconds: float
-    peak_bytes: int
+    peak_bytes: int | None
 
 
 def measure(size: int, *, repeats: int, hidden: int = 768) -> dict[Mode, Cost]:
     """Cost of each mode for one image of `size` pixels through a random DINOv2 with registers, 12 layers.
 
     Times are taken in turns within one process, so that a slow moment of the machine hits all modes alike; peak memory
-    of each mode in a process of its own, since a process's peak never falls.
+    of each mode in a process of its own, since freed memory may stay with a process.
     """
     seconds = _times(size, repeats, hidden)
     with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
@@ -65,13 +65,23 @@ def _times(size: int, repeats: int, hidden: int) -> dict[Mode, list[float]]:
     return seconds
 
 
-def _peak(mode: Mode, size: int, hidden: int) -> int:
+def _peak(mode: Mode, size: int, hidden: int) -> int | None:
     model = _model(hidden)
     # Through the model once at a tiny size, so that buffers which do not grow with the input are not counted.
     _run(mode, model, torch.randn(1, 3, 2 * _PATCH, 2 * _PATCH))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    _run(mode, model, torch.randn(1, 3, size, size))
-    return max(1, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * _RSS_UNIT)
+    pixels = torch.randn(1, 3, size, size)
+    reset = Path("/proc/self/clear_refs")
+    if not reset.exists():
+        return None
+    reset.write_text("5")  # the peak starts anew from what is resident now
+    before = _kilobytes("VmRSS")
+    _run(mode, model, pixels)
+    return max(0, _kilobytes("VmHWM") - before) * 1024
+
+
+def _kilobytes(entry: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(entry))
 
 
 def _run(mode: Mode, model: Dinov2WithRegistersModel, pixels: torch.Tensor) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ssl_attn.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from ssl_attn.benchmarks.extraction import Cost, Mode
 
 bench_app = typer.Typer(help="Measure speed and memory.", no_args_is_help=True)
 
@@ -32,22 +35,23 @@ def extract(
     costs = {size: measure(size, repeats=repeats, hidden=width) for size in (224, 518)}
     flat = {
         **{f"ratio_{size}": cost["probe"].seconds / cost["plain"].seconds for size, cost in costs.items()},
-        **{f"memory_ratio_{size}": cost["probe"].peak_bytes / cost["plain"].peak_bytes for size, cost in costs.items()},
+        **{f"memory_ratio_{size}": _memory_ratio(cost, "probe") for size, cost in costs.items()},
         "eager_ratio_518": costs[518]["eager"].seconds / costs[518]["plain"].seconds,
-        "eager_memory_ratio_518": costs[518]["eager"].peak_bytes / costs[518]["plain"].peak_bytes,
+        "eager_memory_ratio_518": _memory_ratio(costs[518], "eager"),
     }
     if as_json:
         typer.echo(json.dumps(flat))
         return
-    table = Table("Input", "Pass", "ms", "MB above the idle model", "Times a plain pass")
+    table = Table("Input", "Pass", "ms", "Times a plain pass", "MB above the idle model")
     for size, cost in costs.items():
         for mode in MODES:
-            ratio = cost[mode].seconds / cost["plain"].seconds
-            table.add_row(
-                f"{size} px",
-                mode,
-                f"{cost[mode].seconds * 1e3:,.0f}",
-                f"{cost[mode].peak_bytes / 1e6:,.0f}",
-                f"{ratio:.2f}",
-            )
+            ratio, peak = cost[mode].seconds / cost["plain"].seconds, cost[mode].peak_bytes
+            megabytes = "not measured here" if peak is None else f"{peak / 1e6:,.0f}"
+            table.add_row(f"{size} px", mode, f"{cost[mode].seconds * 1e3:,.0f}", f"{ratio:.2f}", megabytes)
     Console().print(table)
+
+
+def _memory_ratio(costs: dict[Mode, Cost], mode: Mode) -> float | None:
+    """Peak memory of a pass over that of a plain one; None where memory is not measured."""
+    peak, plain = costs[mode].peak_bytes, costs["plain"].peak_bytes
+    return peak / plain if peak is not None and plain else None
