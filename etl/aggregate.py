@@ -22,7 +22,7 @@ from warehouse.catalog import connect
 from warehouse.contract import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import duckdb
     from numpy.typing import NDArray
@@ -62,34 +62,34 @@ class Scores:
     visible_pixels: Floats
 
 
-def aggregate(store: Store, run: Run, *, datasets: Iterable[str] | None = None, progress: Progress = SILENT) -> None:
+def aggregate(store: Store, run: Run, *, progress: Progress = SILENT) -> None:
     """Summarise every series of scores in the draft whose summary is missing or out of date."""
     manifest = store.draft()
-    wanted = None if datasets is None else set(datasets)
     series: dict[tuple[str, str], list[Part]] = {}
     for part in [*manifest.parts("scores"), *manifest.parts("box_scores")]:
-        if wanted is None or part.partition["dataset"] in wanted:
-            series.setdefault((repr(part.partition), part.slice), []).append(part)
-    names = {(repr({"dataset": parts[0].partition["dataset"]}), _name(parts[0])) for parts in series.values()}
-    drop_orphans(store, "aggregates", wanted, names)
-    if not series:
-        return
+        series.setdefault((repr(part.partition), part.slice), []).append(part)
     task = progress.task("Summarising", len(series), "series")
+    summaries: list[Part] = []
     with connect(store.root, draft=True) as catalog:
+        images = _images(catalog)
         for (_, slice_), parts in series.items():
             partition = {"dataset": parts[0].partition["dataset"]}
-            images = _images(catalog, partition["dataset"])
-            key = content_key(AGGREGATION_VERSION, sorted(part.key for part in parts), sorted(images.items()))
+            of_dataset = images.get(partition["dataset"], {})
             name = _name(parts[0])
+            key = content_key(AGGREGATION_VERSION, sorted(part.key for part in parts), sorted(of_dataset.items()))
             summary = store.existing("aggregates", partition, name, key)
             if summary is None:
-                rows = _summarise(catalog, {**parts[0].partition, **_slice_keys(slice_)}, images)
+                rows = _summarise(catalog, {**parts[0].partition, **_slice_keys(slice_)}, of_dataset)
+                run.computes(store)
                 summary = store.write("aggregates", partition, name, key, rows, run.run_id)
-                run.shards_computed += 1
             else:
                 run.shards_skipped += 1
-            store.replace("aggregates", partition, name, [summary])
+            summaries.append(summary)
             task.advance()
+    with store.edited_draft() as draft:
+        for summary in summaries:
+            draft.replace("aggregates", summary.partition, summary.slice, [summary])
+        drop_orphans(draft, "aggregates", {(repr(summary.partition), summary.slice) for summary in summaries})
 
 
 def _name(scores: Part) -> str:
@@ -102,10 +102,13 @@ def _slice_keys(slice_: str) -> dict[str, str]:
     return {"view": view, "input_size": input_size, "params_id": params_id}
 
 
-def _images(catalog: duckdb.DuckDBPyConnection, dataset: str) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Source and styles of every image."""
-    rows = catalog.execute("SELECT image_id, source_id, style FROM images WHERE dataset = ?", [dataset]).fetchall()
-    return {image_id: (source or image_id, tuple(styles or ())) for image_id, source, styles in rows}
+def _images(catalog: duckdb.DuckDBPyConnection) -> dict[str, dict[str, tuple[str, tuple[str, ...]]]]:
+    """Source and styles of every image of every data set."""
+    found: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {}
+    query = "SELECT dataset, image_id, source_id, style FROM images"
+    for dataset, image_id, source, styles in catalog.execute(query).fetchall():
+        found.setdefault(dataset, {})[image_id] = (source or image_id, tuple(styles or ()))
+    return found
 
 
 def _summarise(

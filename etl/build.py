@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from etl.aggregate import aggregate
-from etl.check import run_checks
 from etl.extract import extract, survey
 from etl.ingest import ingest
 from etl.plan import Options, plan_model
@@ -18,9 +17,10 @@ from etl.publish import publish
 from etl.registry import locked_revision, refuse_other_weights
 from etl.run import Run
 from etl.score import score
-from ssl_attn.errors import SslAttnError
+from etl.stale import incomplete_series
 from ssl_attn.extraction import extract_batch
 from ssl_attn.models.load import load_checkpoint, resolve_checkpoint
+from ssl_attn.models.variants import RANDOM_WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 class BuildReport:
     """What a build did: parts computed and found, inputs left out, seconds, and the generation that it published.
 
-    `dropped` names map series of other models that are no longer shown, because their images have changed.
+    `dropped` names map series of other models that are no longer shown, because their images have changed; `incomplete`
+    those that are shown and lack some images, because these were added later.
     """
 
     run_id: str
@@ -46,6 +47,7 @@ class BuildReport:
     skipped: int
     quarantine: tuple[Quarantined, ...]
     dropped: tuple[str, ...]
+    incomplete: tuple[str, ...]
     seconds: float
     generation: int
 
@@ -79,7 +81,7 @@ def plan_models(
         refuse_other_weights(store, checkpoint)
         plans.append(plan_model(checkpoint, requests, options))
         if random_weights:
-            twin = resolve_checkpoint(spec, variant="random_weights", seed=seed, locked_revision=locked)
+            twin = resolve_checkpoint(spec, variant=RANDOM_WEIGHTS, seed=seed, locked_revision=locked)
             refuse_other_weights(store, twin)
             plans.append(plan_model(twin, requests, options))
     return plans
@@ -133,29 +135,24 @@ def build(
     started = time.perf_counter()
     run = new_run(command, dataset, plans)
     ingested = extract_all(store, dataset, plans, run, progress=progress)
-    score(store, run, datasets=[dataset.name], progress=progress)
-    aggregate(store, run, datasets=[dataset.name], progress=progress)
-    broken = [result for result in run_checks(store, draft=True) if result.broken]
-    if broken:
-        listed = "; ".join(f"{result.name}: {result.broken} rows, such as {result.examples[0]}" for result in broken)
-        message = f"expected every check to find nothing, got {listed}; nothing was published: please report this"
-        raise SslAttnError(message)
-    run.record(store)
+    score(store, run, progress=progress)
+    aggregate(store, run, progress=progress)
+    run.finish(store)
     manifest = publish(store)
-    seconds = time.perf_counter() - started
     rebuilt = {
-        f"{p.checkpoint.name} ({p.checkpoint.variant}) {r.method} {p.slice(r.params_id)}"
-        for p in plans
-        for r in p.requests
+        f"{plan.checkpoint.name} ({plan.checkpoint.variant}) {request.method} {plan.slice(request.params_id)}"
+        for plan in plans
+        for request in plan.requests
     }
     return BuildReport(
-        run.run_id,
-        run.shards_computed,
-        run.shards_skipped,
-        ingested.quarantine,
-        tuple(series for series in ingested.dropped if series not in rebuilt),
-        seconds,
-        manifest.generation,
+        run_id=run.run_id,
+        computed=run.shards_computed,
+        skipped=run.shards_skipped,
+        quarantine=ingested.quarantine,
+        dropped=tuple(series for series in ingested.dropped if series not in rebuilt),
+        incomplete=incomplete_series(store, dataset.name),
+        seconds=time.perf_counter() - started,
+        generation=manifest.generation,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 from etl.progress import SILENT
-from etl.store import sha256_of
+from ssl_attn.files import sha256_of
 from warehouse.catalog import connect, sql_files
 from warehouse.contract import TABLES
 from warehouse.manifest import read_manifest

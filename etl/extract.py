@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,9 +20,12 @@ from ssl_attn.geometry import view_transform
 from ssl_attn.images import open_image
 from ssl_attn.methods import WHOLE_MODEL, MethodRequest
 from ssl_attn.models.load import load_checkpoint
+from ssl_attn.models.variants import FROZEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from etl.plan import ModelPlan
     from etl.progress import Progress, Task
@@ -51,18 +54,19 @@ def extract(
     if missing:
         loaded = load_checkpoint(plan.checkpoint, device=plan.options.device, dtype=getattr(torch, plan.options.dtype))
         label = (
-            plan.checkpoint.name if plan.checkpoint.variant == "frozen" else f"{plan.checkpoint.name} (random weights)"
+            plan.checkpoint.name if plan.checkpoint.variant == FROZEN else f"{plan.checkpoint.name} (random weights)"
         )
         task = progress.task(f"Extracting {label}", sum(len(shard) for shard, _ in missing), "images")
         for shard, wanted in missing:
             for output, rows in _extract_shard(loaded, plan, shard, wanted, run.run_id, task).items():
+                run.computes(store)
                 part = store.write(*_place(plan, dataset, output, shard), rows, run.run_id)
                 parts[output].append(part)
-                run.shards_computed += 1
 
-    for output in _outputs(plan):
-        table, partition, slice_, _ = _place(plan, dataset, output, ())
-        store.replace(table, partition, slice_, parts[output])
+    with store.edited_draft() as manifest:
+        for output in _outputs(plan):
+            table, partition, slice_, _ = _place(plan, dataset, output, ())
+            manifest.replace(table, partition, slice_, parts[output])
     write_model(store, run, plan.checkpoint)
     write_params(store, run, plan.requests)
     write_targets(store, run, dataset, plan, _target_ids(store, [p for o in plan.requests for p in parts[o]]))
@@ -140,7 +144,7 @@ def _extract_shard(
 def _batches(
     plan: ModelPlan, shard: Sequence[Image]
 ) -> Iterator[tuple[Sequence[Image], list[ViewTransform], torch.Tensor]]:
-    """Batches of equal input size, decoded one batch ahead of the model.
+    """Batches of equal input size, decoded on all cores, one batch ahead of the model.
 
     Under the view `processor` a checkpoint without a crop sees images of different sizes; those go one by one.
     """
@@ -152,20 +156,19 @@ def _batches(
     step = plan.options.batch_size if len(sizes) == 1 else 1
     starts = range(0, len(shard), step)
 
-    def decode(start: int) -> torch.Tensor:
-        pieces = [
-            preprocessing.pixels(open_image(image.path), transform)
-            for image, transform in zip(shard[start : start + step], transforms[start : start + step], strict=True)
-        ]
-        return torch.from_numpy(np.stack(pieces))
+    def pixels(index: int) -> NDArray[np.float32]:
+        return preprocessing.pixels(open_image(shard[index].path), transforms[index])
 
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(decode, starts[0])
+    with ThreadPoolExecutor() as pool:
+
+        def submit(start: int) -> list[Future[NDArray[np.float32]]]:
+            return [pool.submit(pixels, index) for index in range(start, min(start + step, len(shard)))]
+
+        ahead = submit(0)
         for start in starts:
-            pixels = ahead.result()
-            if start + step < len(shard):
-                ahead = pool.submit(decode, start + step)
-            yield shard[start : start + step], transforms[start : start + step], pixels
+            batch = np.stack([future.result() for future in ahead])
+            ahead = submit(start + step)
+            yield shard[start : start + step], transforms[start : start + step], torch.from_numpy(batch)
 
 
 def _target_ids(store: Store, parts: Sequence[Part]) -> set[str]:

@@ -13,6 +13,7 @@ from etl.progress import SILENT
 from etl.stale import drop_stale
 from etl.store import Store, content_key
 from ssl_attn.datasets.base import Image, Quarantined
+from ssl_attn.files import replacing
 from ssl_attn.images import UnreadableImageError, open_image, preview
 from ssl_attn.methods import METHODS
 from ssl_attn.metrics import METRICS
@@ -140,8 +141,8 @@ def write_rows(
     if part is None:
         stamped = [{**row, **(stamp or {})} for row in rows]
         content = pa.Table.from_pylist(stamped, schema=TABLES[table].stored_schema)
+        run.computes(store)
         part = store.write(table, partition, slice_, key, content, run.run_id)
-        run.shards_computed += 1
     store.replace(table, partition, slice_, [part])
 
 
@@ -177,11 +178,8 @@ def _write_previews(store: Store, images: Iterable[Image], progress: Progress) -
             encoded = preview(open_image(image.path))
         except UnreadableImageError as error:
             return Quarantined("image", image.image_id, error.fault, error.expected, error.found)
-        path = store.root / preview_path(image)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{image.image_id.replace('/', '_')}.tmp")
-        temporary.write_bytes(encoded)
-        temporary.replace(path)
+        with replacing(store.root / preview_path(image)) as temporary:
+            temporary.write_bytes(encoded)
         return None
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

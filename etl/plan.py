@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ EXTRACTION_VERSION = 1
 """Raised when the same inputs would give other maps: parts of an older version are then computed again."""
 
 IMAGES_PER_SHARD = 64
-"""What a killed run loses at most."""
+"""Images in a piece on average: about what a killed run loses."""
 
 # Bytes on disk, as found in published stores: a map beside its values (keys, masses, placement), the score of a map,
 # and the score of a map against one box.
@@ -61,12 +62,18 @@ class ModelPlan:
         return f"{self.options.view}/{self.input_size}/{params_id}"
 
     def key(self, what: str, images: Sequence[Image]) -> str:
-        """Hash of everything that determines one part: images, weights, preprocessing, view, method, number format."""
+        """Hash of what determines one part: images, weights, configuration, family, preprocessing, view, number format.
+
+        Devices and library versions are not part of it: they change a value by rounding, and a store need not be
+        computed again for that. The run that made a part records them.
+        """
         return content_key(
             EXTRACTION_VERSION,
             what,
             [(image.image_id, image.sha256) for image in images],
             self.checkpoint.weights_sha256,
+            self.checkpoint.config_sha256,
+            self.checkpoint.family.name,
             self.checkpoint.preprocessing,
             self.options.view,
             self.input_size,
@@ -117,5 +124,15 @@ def plan_model(checkpoint: Checkpoint, requests: Sequence[MethodRequest] | None,
 
 
 def shards(images: Sequence[Image]) -> list[tuple[Image, ...]]:
-    """Images in the store's order, in pieces that are computed, written and skipped as one."""
-    return [tuple(images[start : start + IMAGES_PER_SHARD]) for start in range(0, len(images), IMAGES_PER_SHARD)]
+    """Images in the store's order, in pieces that are computed, written and skipped as one.
+
+    A piece ends where the hash of an image's name says so, every `IMAGES_PER_SHARD` images on average and at the latest
+    after four times as many: an image that is added or taken away changes its own piece and leaves the others alone.
+    """
+    pieces: list[list[Image]] = [[]]
+    for image in images:
+        pieces[-1].append(image)
+        ends_here = int(hashlib.sha256(image.image_id.encode()).hexdigest(), 16) % IMAGES_PER_SHARD == 0
+        if ends_here or len(pieces[-1]) >= 4 * IMAGES_PER_SHARD:
+            pieces.append([])
+    return [tuple(piece) for piece in pieces if piece]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import duckdb
 
+from etl.check import run_checks
+from ssl_attn.errors import SslAttnError
+from ssl_attn.files import replacing
 from warehouse.catalog import catalog_statements, connect, mart_statements
-from warehouse.manifest import read_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,35 +27,50 @@ _MART_TABLES = (
 
 
 def publish(store: Store) -> Manifest:
-    """Publish the draft; write `marts-<generation>.duckdb` and `current.sql` beside the manifest.
+    """Check the draft and publish it, with `current.sql` and `marts-<generation>.duckdb` beside the manifest.
 
     A new generation gets a new database file, so that a reader of the old one keeps what it has open.
+
+    Raises:
+        SslAttnError: a check found rows that must not be; what was published before stays.
     """
-    before = read_manifest(store.root).generation
+    if store.has_draft():
+        _require_sound(store)
     manifest = store.publish()
     marts = store.root / f"marts-{manifest.generation:06d}.duckdb"
-    if manifest.generation != before or not marts.exists():
+    if not marts.exists():
+        with replacing(store.root / SHELL_CATALOGUE) as temporary:
+            temporary.write_text(_shell_catalogue(manifest), encoding="utf-8")
+        # last, so that a run killed in between comes back here
         _write_marts(store.root, marts)
-        _write_atomically(store.root / SHELL_CATALOGUE, _shell_catalogue(manifest))
         for old in store.root.glob("marts-*.duckdb"):
             if old != marts:
                 old.unlink()
     return manifest
 
 
+def _require_sound(store: Store) -> None:
+    broken = [result for result in run_checks(store, draft=True) if result.broken]
+    if broken:
+        listed = "; ".join(f"{result.name}: {result.broken} rows, such as {result.examples[0]}" for result in broken)
+        message = (
+            f"expected every check of the draft to find nothing, got {listed}; nothing was published: finish the draft "
+            "with ssl-attn score and aggregate, or forget it with ssl-attn discard and build again"
+        )
+        raise SslAttnError(message)
+
+
 def _write_marts(root: Path, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
-    with connect(root) as catalog:
-        catalog.execute(f"ATTACH '{str(temporary).replace(chr(39), chr(39) * 2)}' AS published")
-        for table in _MART_TABLES:
-            catalog.execute(f"CREATE TABLE published.{table} AS FROM {table}")
-        catalog.execute("DETACH published")
-    # Views over the copied tables, so that the file answers the same questions on its own.
-    with duckdb.connect(str(temporary)) as database:
-        for statement in mart_statements():
-            database.execute(statement)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        with connect(root) as catalog:
+            catalog.execute(f"ATTACH '{str(temporary).replace(chr(39), chr(39) * 2)}' AS published")
+            for table in _MART_TABLES:
+                catalog.execute(f"CREATE TABLE published.{table} AS FROM {table}")
+            catalog.execute("DETACH published")
+        # Views over the copied tables, so that the file answers the same questions on its own.
+        with duckdb.connect(str(temporary)) as database:
+            for statement in mart_statements():
+                database.execute(statement)
 
 
 def _shell_catalogue(manifest: Manifest) -> str:
@@ -63,9 +79,3 @@ def _shell_catalogue(manifest: Manifest) -> str:
         f"-- Generation {manifest.generation}.\n"
     )
     return header + "\n".join(catalog_statements(manifest, None))
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

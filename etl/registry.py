@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from etl.ingest import write_rows
 from ssl_attn.errors import SslAttnError
 from ssl_attn.methods.maps import NO_TARGET, Target
+from ssl_attn.models.variants import FROZEN
 from warehouse.catalog import connect
 
 if TYPE_CHECKING:
@@ -35,19 +36,20 @@ def locked_revision(store: Store, model: str, hf_id: str) -> str | None:
 
 
 def refuse_other_weights(store: Store, checkpoint: Checkpoint) -> None:
-    """One model and variant of a store stands for one set of weights.
+    """One model and variant of a store stands for one set of weights, read by one configuration.
 
     Raises:
-        SslAttnError: the store has maps of this model and variant from other weights.
+        SslAttnError: the store has maps of this model and variant from others.
     """
-    query = "SELECT any_value(weights_sha256) FROM models WHERE model = ? AND variant = ?"
+    query = "SELECT weights_sha256, config_sha256 FROM models WHERE model = ? AND variant = ?"
     with connect(store.root, draft=True) as catalog:
         row = catalog.execute(query, [checkpoint.name, checkpoint.variant]).fetchone()
-    if row is not None and row[0] is not None and row[0] != checkpoint.weights_sha256:
+    found = (checkpoint.weights_sha256, checkpoint.config_sha256)
+    if row is not None and row != found:
+        expected, came = (f"weights {w[:12]}, configuration {c[:12]}" for w, c in (row, found))
         message = (
-            f"expected {checkpoint.name} ({checkpoint.variant}) to have the weights {row[0][:12]} that "
-            f"{store.root} was built with, got {checkpoint.weights_sha256[:12]}; give the new weights another name "
-            "(other_name=FOLDER) or build into another store"
+            f"expected {checkpoint.name} ({checkpoint.variant}) to be the one that {store.root} was built with "
+            f"({expected}), got {came}; give it another name (other_name=FOLDER) or build into another store"
         )
         raise SslAttnError(message)
 
@@ -64,6 +66,7 @@ def write_model(store: Store, run: Run, checkpoint: Checkpoint) -> None:
         "hf_id": checkpoint.hf_id,
         "revision": checkpoint.revision,
         "weights_sha256": checkpoint.weights_sha256,
+        "config_sha256": checkpoint.config_sha256,
         "family": checkpoint.family.name,
         "architecture": str(checkpoint.config.model_type),
         "paradigm": checkpoint.family.paradigm,
@@ -78,7 +81,7 @@ def write_model(store: Store, run: Run, checkpoint: Checkpoint) -> None:
     slice_ = f"{checkpoint.name}/{checkpoint.variant}"
     write_rows(store, run, "models", None, [row], slice_=slice_)
     # Random weights are a yardstick: how far a method suits a trained model says nothing about them.
-    judged = [v if checkpoint.variant == "frozen" else replace(v, **_UNTRAINED) for v in checkpoint.family.verdicts]
+    judged = [v if checkpoint.variant == FROZEN else replace(v, **_UNTRAINED) for v in checkpoint.family.verdicts]
     verdicts = [{**key, "method": v.method, "verdict": v.verdict, "note": v.note} for v in judged]
     write_rows(store, run, "verdicts", None, verdicts, slice_=slice_)
 

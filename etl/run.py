@@ -20,7 +20,10 @@ _PACKAGES = ("torch", "transformers", "numpy", "pillow", "duckdb", "pyarrow")
 
 @dataclass(slots=True)
 class Run:
-    """One run of the pipeline, recorded in the table `runs` when it ends."""
+    """One run of the pipeline: recorded in `runs` before it writes its first part, and completed when it ends.
+
+    A run that computed nothing leaves no trace: a store at rest stays as it is.
+    """
 
     command: str
     config: dict[str, object]
@@ -37,10 +40,18 @@ class Run:
         if not self.run_id:
             self.run_id = f"{self.started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
-    def record(self, store: Store) -> None:
-        """Write the run's row. A run that computed nothing leaves no trace: a store at rest stays as it is."""
-        if not self.shards_computed:
-            return
+    def computes(self, store: Store) -> None:
+        """Count a part that is about to be written: no number may ever stand without the run that made it."""
+        self.shards_computed += 1
+        if self.shards_computed == 1:
+            self._record(store, finished=None)
+
+    def finish(self, store: Store) -> None:
+        """Complete the run's record."""
+        if self.shards_computed:
+            self._record(store, finished=datetime.now(UTC))
+
+    def _record(self, store: Store, finished: datetime | None) -> None:
         packages = {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
         row = {
             "run_id": self.run_id,
@@ -52,11 +63,11 @@ class Run:
             "dtype": self.dtype,
             "seed": self.seed,
             "started": self.started,
-            "finished": datetime.now(UTC),
+            "finished": finished,
             "shards_computed": self.shards_computed,
             "shards_skipped": self.shards_skipped,
             "quarantined": self.quarantined,
         }
         rows = pa.Table.from_pylist([row], schema=TABLES["runs"].schema)
-        part = store.write("runs", {}, self.run_id, content_key("runs", self.run_id), rows, self.run_id)
+        part = store.write("runs", {}, self.run_id, content_key(self.run_id, finished), rows, self.run_id)
         store.replace("runs", {}, self.run_id, [part])

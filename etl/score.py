@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from warehouse.catalog import connect
 from warehouse.contract import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -54,65 +55,58 @@ class ImageBoxes:
 _NO_BOXES = ImageBoxes((), (), ())
 
 
-def score(store: Store, run: Run, *, datasets: Iterable[str] | None = None, progress: Progress = SILENT) -> None:
+def score(store: Store, run: Run, *, progress: Progress = SILENT) -> None:
     """Score every map of the draft that is not scored yet, and put the scores into the draft.
 
     A part of scores is keyed by its maps and the boxes of their images: when neither has changed it is left as it is.
     """
     manifest = store.draft()
     boxes = _boxes(store)
-    wanted = None if datasets is None else set(datasets)
+    done: dict[tuple[str, str], dict[str, list[Part]]] = {}
     jobs: list[tuple[Part, dict[str, ImageBoxes], str]] = []
-    done: dict[tuple[str, str], list[Part]] = {}
-    slices: dict[str, tuple[dict[str, str], str]] = {}
     for part in manifest.parts("maps"):
-        dataset = part.partition["dataset"]
-        if wanted is not None and dataset not in wanted:
-            continue
-        ids = (
-            pq.read_table(store.root / part.file, columns=["image_id"], partitioning=None)["image_id"]
-            .unique()
-            .to_pylist()
-        )
-        of_part = {image_id: boxes.get((dataset, image_id), _NO_BOXES) for image_id in ids}
+        of_slice = done.setdefault((repr(part.partition), part.slice), {table: [] for table in _TABLES})
+        ids = pq.read_table(store.root / part.file, columns=["image_id"], partitioning=None)["image_id"].unique()
+        of_part = {i: boxes.get((part.partition["dataset"], i), _NO_BOXES) for i in ids.to_pylist()}
         key = content_key(SCORING_VERSION, part.key, sorted(of_part.items()))
-        group = repr((part.partition, part.slice))
-        slices[group] = (part.partition, part.slice)
-        existing = [store.existing(table, part.partition, part.slice, key) for table in _TABLES]
-        for table, found in zip(_TABLES, existing, strict=True):
-            if found is not None:
-                done.setdefault((table, group), []).append(found)
-        if None in existing:
+        found = [store.existing(table, part.partition, part.slice, key) for table in _TABLES]
+        if None in found:
             jobs.append((part, of_part, key))
-        else:
-            run.shards_skipped += 1
+            continue
+        run.shards_skipped += 1
+        for table, existing in zip(_TABLES, found, strict=True):
+            if existing is not None:
+                of_slice[table].append(existing)
 
-    if jobs:
-        task = progress.task("Scoring", sum(part.rows for part, _, _ in jobs), "maps")
-        paths = [(store.root / part.file, of_part) for part, of_part, _ in jobs]
-        for (part, _, key), tables in zip(jobs, _scored(paths), strict=True):
-            group = repr((part.partition, part.slice))
-            for name, rows in zip(_TABLES, tables, strict=True):
-                written = store.write(name, part.partition, part.slice, key, rows, run.run_id)
-                done.setdefault((name, group), []).append(written)
-            run.shards_computed += 1
+    task = progress.task("Scoring", sum(part.rows for part, _, _ in jobs), "maps") if jobs else None
+    paths = [(store.root / part.file, of_part) for part, of_part, _ in jobs]
+    for (part, _, key), tables in zip(jobs, _scored(paths, run.run_id), strict=True):
+        run.computes(store)
+        for table, rows in zip(_TABLES, tables, strict=True):
+            written = store.write(table, part.partition, part.slice, key, rows, run.run_id)
+            done[repr(part.partition), part.slice][table].append(written)
+        if task is not None:
             task.advance(part.rows)
 
-    for (table, group), parts in done.items():
-        partition, slice_ = slices[group]
-        store.replace(table, partition, slice_, {part.file: part for part in parts}.values())
-    for table in _TABLES:
-        drop_orphans(store, table, wanted, {(repr(partition), slice_) for partition, slice_ in slices.values()})
+    partitions = {repr(part.partition): part.partition for part in manifest.parts("maps")}
+    with store.edited_draft() as draft:
+        for (partition, slice_), of_slice in done.items():
+            for table, parts in of_slice.items():
+                draft.replace(table, partitions[partition], slice_, parts)
+        for table in _TABLES:
+            drop_orphans(draft, table, set(done))
 
 
-def score_part(path: Path, boxes: dict[str, ImageBoxes]) -> tuple[pa.Table, pa.Table]:
-    """Rows of `scores` and `box_scores` for the maps in one part file."""
+def score_part(path: Path, boxes: dict[str, ImageBoxes], run_id: str) -> tuple[pa.Table, pa.Table]:
+    """Rows of `scores` and `box_scores` for the maps in one part file, stamped with the run that scores them."""
     # Many small matrix products: a second BLAS thread only waits on the first; other parts use the core better.
     with threadpool_limits(limits=1):
-        return _score_maps(pq.read_table(path, partitioning=None), boxes)
+        return _score_maps(pq.read_table(path, partitioning=None), boxes, run_id)
 
 
-def _score_maps(maps: pa.Table, boxes: dict[str, ImageBoxes]) -> tuple[pa.Table, pa.Table]:
+def _score_maps(maps: pa.Table, boxes: dict[str, ImageBoxes], run_id: str) -> tuple[pa.Table, pa.Table]:
+    scored_by = pa.repeat(pa.scalar(run_id, pa.string()), len(maps))
+    maps = maps.set_column(maps.schema.get_field_index("run_id"), "run_id", scored_by)
     values = maps["values"].combine_chunks()
     flat = values.values.to_numpy().astype(np.float32)
     offsets = values.offsets.to_numpy()
@@ -129,15 +123,20 @@ def _score_maps(maps: pa.Table, boxes: dict[str, ImageBoxes]) -> tuple[pa.Table,
     return pa.concat_tables(scores), pa.concat_tables(box_scores)
 
 
-def _scored(paths: list[tuple[Path, dict[str, ImageBoxes]]]) -> Iterator[tuple[pa.Table, pa.Table]]:
+def _scored(paths: list[tuple[Path, dict[str, ImageBoxes]]], run_id: str) -> Iterator[tuple[pa.Table, pa.Table]]:
     """Scores of each part, in order, on all cores; a single part is not worth a second process."""
-    workers = min(os.cpu_count() or 1, len(paths))
-    if workers == 1:
-        yield from (score_part(path, boxes) for path, boxes in paths)
+    workers = min(_cores(), len(paths))
+    if workers < 2:
+        yield from (score_part(path, boxes, run_id) for path, boxes in paths)
         return
     # spawn: the parent may hold torch's threads, which a fork would copy in an unknown state
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(score_part, *zip(*paths, strict=True))
+        yield from pool.map(score_part, *zip(*paths, strict=True), repeat(run_id))
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _boxes(store: Store) -> dict[tuple[str, str], ImageBoxes]:

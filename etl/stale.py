@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 from warehouse.catalog import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from etl.store import Store
     from ssl_attn.datasets.base import Image
+    from warehouse.manifest import Manifest
 
 _EXTRACTED = ("maps", "patch_features", "image_features")
 
@@ -32,27 +33,39 @@ def drop_stale(store: Store, dataset: str, images: Sequence[Image]) -> tuple[str
     if not changed:
         return ()
     dropped = []
-    for table in _EXTRACTED:
-        for part in store.draft().parts(table):
-            if part.partition["dataset"] != dataset:
-                continue
-            ids = pq.read_table(store.root / part.file, columns=["image_id"], partitioning=None)["image_id"].unique()
-            if changed & set(ids.to_pylist()):
-                store.replace(table, part.partition, part.slice, ())
-                if table == "maps":
-                    keys = part.partition
-                    dropped.append(f"{keys['model']} ({keys['variant']}) {keys['method']} {part.slice}")
+    with store.edited_draft() as manifest:
+        for table in _EXTRACTED:
+            for part in manifest.parts(table):
+                if part.partition["dataset"] != dataset:
+                    continue
+                ids = pq.read_table(store.root / part.file, columns=["image_id"], partitioning=None)["image_id"]
+                if changed & set(ids.unique().to_pylist()):
+                    manifest.replace(table, part.partition, part.slice, ())
+                    if table == "maps":
+                        keys = part.partition
+                        dropped.append(f"{keys['model']} ({keys['variant']}) {keys['method']} {part.slice}")
     return tuple(dict.fromkeys(dropped))
 
 
-def drop_orphans(store: Store, table: str, datasets: Iterable[str] | None, series: set[tuple[str, str]]) -> None:
-    """Take slices out of a derived table whose source is no longer in the draft.
+def drop_orphans(manifest: Manifest, table: str, series: set[tuple[str, str]]) -> None:
+    """Take slices out of a derived table whose source is no longer there.
 
     `series` are the (partition, slice) pairs, the partition as `repr` of its keys, that still have one.
     """
-    wanted = None if datasets is None else set(datasets)
-    for part in store.draft().parts(table):
-        if wanted is not None and part.partition["dataset"] not in wanted:
-            continue
+    for part in manifest.parts(table):
         if (repr(part.partition), part.slice) not in series:
-            store.replace(table, part.partition, part.slice, ())
+            manifest.replace(table, part.partition, part.slice, ())
+
+
+def incomplete_series(store: Store, dataset: str) -> tuple[str, ...]:
+    """Map series of a data set that lack some of its images, in words: built before those were added."""
+    query = """
+        SELECT format('{} ({}) {} {}/{}/{}: {} of {} images', model, variant, method, view, input_size, params_id,
+                      count(DISTINCT image_id), (SELECT count(*) FROM images WHERE dataset = $dataset))
+        FROM maps WHERE dataset = $dataset
+        GROUP BY model, variant, method, view, input_size, params_id
+        HAVING count(DISTINCT image_id) < (SELECT count(*) FROM images WHERE dataset = $dataset)
+        ORDER BY ALL
+    """
+    with connect(store.root) as catalog:
+        return tuple(line for (line,) in catalog.execute(query, {"dataset": dataset}).fetchall())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from ssl_attn.errors import SslAttnError
+from ssl_attn.files import replacing, sha256_of
 from warehouse.contract import TABLES
 from warehouse.manifest import DRAFT, Part, partition_path, read_manifest, write_manifest
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 ROWS_PER_GROUP = 2048
 
 _RUN_KEY = b"ssl_attn.run_id"
+
+# A dictionary pays for columns that repeat; one of curve values only costs space.
+_REPEATING = (pa.string(), pa.int16(), pa.int32(), pa.float64())
 
 
 class Store:
@@ -59,20 +62,33 @@ class Store:
         """What the pipeline has prepared so far; the published manifest where nothing has changed since."""
         return read_manifest(self.root, draft=True)
 
-    def part_path(self, table: str, partition: dict[str, str], key: str) -> str:
-        """File of a part, relative to the store."""
-        return f"{partition_path(table, partition)}/part-{key[:20]}.parquet"
+    def has_draft(self) -> bool:
+        """Whether something is prepared that is not published."""
+        return (self.root / DRAFT).exists()
+
+    def discard(self) -> None:
+        """Forget the draft, all but who ran: its parts stay on disk, and the next build takes up those that are right."""
+        manifest, runs = read_manifest(self.root), self.draft().parts("runs")
+        if manifest.parts("runs") == runs:
+            self._forget_draft()
+        else:
+            manifest.tables["runs"] = runs
+            write_manifest(self.root, manifest, draft=True)
+        self._listed = None
+
+    def _forget_draft(self) -> None:
+        (self.root / DRAFT).unlink(missing_ok=True)
 
     def existing(self, table: str, partition: dict[str, str], slice_: str, key: str) -> Part | None:
         """The part with this key, if an earlier run finished it: only whole files bear their own name."""
-        file = self.part_path(table, partition, key)
+        file = _file(table, partition, slice_, key)
         path = self.root / file
         if not path.exists():
             return None
         if self._listed is None:
             self._listed = {part.file: part for parts in self.draft().tables.values() for part in parts}
         known = self._listed.get(file)
-        if known is not None and (known.key, known.slice, known.bytes) == (key, slice_, path.stat().st_size):
+        if known is not None and known.bytes == path.stat().st_size:
             return known
         metadata = pq.read_metadata(path)
         run_id = (metadata.metadata or {}).get(_RUN_KEY, b"").decode()
@@ -81,40 +97,36 @@ class Store:
     def write(self, table: str, partition: dict[str, str], slice_: str, key: str, rows: pa.Table, run_id: str) -> Part:
         """Write one part: to a temporary name, to the disk, then to its own name."""
         spec = TABLES[table]
-        file = self.part_path(table, partition, key)
+        schema = spec.stored_schema
+        file = _file(table, partition, slice_, key)
         path = self.root / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        rows = (
-            rows.select(spec.stored_schema.names).cast(spec.stored_schema).replace_schema_metadata({_RUN_KEY: run_id})
-        )
-        pq.write_table(
-            rows,
-            temporary,
-            compression="zstd",
-            row_group_size=ROWS_PER_GROUP,
-            # DuckDB does not read BYTE_STREAM_SPLIT on float16, and a dictionary of curve values only costs space.
-            use_dictionary=[
-                c.name for c in spec.columns if c.type in (pa.string(), pa.int16(), pa.int32(), pa.float64())
-            ],
-            sorting_columns=pq.SortingColumn.from_ordering(
-                spec.stored_schema, [(name, "ascending") for name in spec.order_by]
+        rows = rows.select(schema.names).cast(schema).replace_schema_metadata({_RUN_KEY: run_id})
+        order = [(name, "ascending") for name in spec.order_by]
+        with replacing(path) as temporary:
+            pq.write_table(
+                rows,
+                temporary,
+                compression="zstd",
+                row_group_size=ROWS_PER_GROUP,
+                # float16 stays PLAIN: DuckDB does not read BYTE_STREAM_SPLIT on it
+                use_dictionary=[column.name for column in spec.columns if column.type in _REPEATING],
+                sorting_columns=pq.SortingColumn.from_ordering(schema, order) if order else None,
             )
-            if spec.order_by
-            else None,
-        )
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(path)
         return Part(file, key, partition, slice_, rows.num_rows, path.stat().st_size, sha256_of(path), run_id)
+
+    @contextmanager
+    def edited_draft(self) -> Iterator[Manifest]:
+        """The draft, to be changed; it is written once, when the block ends, if anything is other than before."""
+        manifest = self.draft()
+        before = _listing(manifest)
+        yield manifest
+        if _listing(manifest) != before:
+            write_manifest(self.root, manifest, draft=True)
 
     def replace(self, table: str, partition: dict[str, str], slice_: str, parts: Iterable[Part]) -> None:
         """Put parts into the draft in the place of whatever stood in this slice of this partition."""
-        manifest = self.draft()
-        before = {(p.file, p.slice) for p in manifest.parts(table)}
-        manifest.replace(table, partition, slice_, parts)
-        if {(p.file, p.slice) for p in manifest.parts(table)} != before:
-            write_manifest(self.root, manifest, draft=True)
+        with self.edited_draft() as manifest:
+            manifest.replace(table, partition, slice_, parts)
 
     def publish(self) -> Manifest:
         """Make the draft what readers see; a draft that changes nothing publishes nothing."""
@@ -124,12 +136,12 @@ class Store:
             write_manifest(self.root, draft)
         else:
             draft = published
-        (self.root / DRAFT).unlink(missing_ok=True)
+        self._forget_draft()
         return draft
 
 
 def content_key(*parts: object) -> str:
-    """Hash of everything that determines a part's content."""
+    """Hash of the things that determine a part's content, each by its `repr`."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(repr(part).encode())
@@ -137,7 +149,15 @@ def content_key(*parts: object) -> str:
     return digest.hexdigest()
 
 
-def sha256_of(path: Path) -> str:
-    """Hash of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _file(table: str, partition: dict[str, str], slice_: str, key: str) -> str:
+    """File of a part, relative to the store: its place and its columns are part of what its name stands for.
+
+    So no two series share a file, however equal their content, and a part of an older contract is not taken for one of
+    this.
+    """
+    name = content_key(key, table, partition, slice_, str(TABLES[table].stored_schema))
+    return f"{partition_path(table, partition)}/part-{name[:20]}.parquet"
+
+
+def _listing(manifest: Manifest) -> set[tuple[str, str, str]]:
+    return {(table, part.file, part.slice) for table, parts in manifest.tables.items() for part in parts}

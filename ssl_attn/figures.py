@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
+from ssl_attn.models.variants import RANDOM_WEIGHTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -24,7 +26,6 @@ NEUTRAL = "#8a9699"
 """Colour of chance and of baselines that no model made."""
 
 BASELINE_MODEL = "baseline"
-RANDOM_WEIGHTS = "random_weights"
 
 _ROW_HEIGHT = 34
 _SAME_CHANCE = 0.005

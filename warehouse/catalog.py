@@ -97,7 +97,7 @@ def _base_relation(table: Table, files: list[str]) -> str:
     listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
     return (
         f"CREATE OR REPLACE VIEW {_name(table.name)} AS SELECT {columns} FROM read_parquet([{listed}], "
-        "hive_partitioning = true, hive_types_autocast = false, union_by_name = true);"
+        "hive_partitioning = true, hive_types_autocast = false);"
     )
 
 

@@ -53,7 +53,7 @@ _DATASET = Column("dataset", pa.string(), "Slug of the data set")
 _MODEL = Column("model", pa.string(), "Slug of the model")
 _VARIANT = Column("variant", pa.string(), "frozen, random_weights, or <strategy>.s<seed> of a fine-tuning run")
 _METHOD = Column("method", pa.string(), "Attention or attribution method")
-_RUN = Column("run_id", pa.string(), "Run that computed the row")
+_RUN = Column("run_id", pa.string(), "Run that computed the row; see the table runs")
 _PARAMS = Column("params_id", pa.string(), "Parameter set of the method")
 _TARGET = Column("target_id", pa.string(), "What a gradient method explained; none for attention")
 _VIEW = Column("view", pa.string(), "How the image was laid on the model input: squash, letterbox or processor")
@@ -138,6 +138,7 @@ _TABLES = (
                 pa.string(),
                 "Hash of the weights; of seed and configuration for random weights",
             ),
+            Column("config_sha256", pa.string(), "Hash of the class and configuration that read the weights"),
             Column("family", pa.string(), "Family of the model card"),
             Column("architecture", pa.string(), "model_type of the checkpoint's configuration"),
             Column("paradigm", pa.string(), "How it was trained"),
@@ -386,7 +387,7 @@ _TABLES = (
             Column("dtype", pa.string(), "Number format of the forward passes; none for stages without a model"),
             Column("seed", pa.int64(), "Seed of everything drawn"),
             Column("started", _TIME, "Start"),
-            Column("finished", _TIME, "End"),
+            Column("finished", _TIME, "End; NULL for a run that was stopped and whose parts a later run took up"),
             Column("shards_computed", pa.int32(), "Parts that this run wrote"),
             Column("shards_skipped", pa.int32(), "Parts that were there already"),
             Column("quarantined", pa.int32(), "Inputs that were left out"),

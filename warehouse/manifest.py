@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from ssl_attn.errors import SslAttnError
+from ssl_attn.files import replacing
 from warehouse.contract import FORMAT_VERSION, TABLES
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ MANIFEST = "manifest.json"
 DRAFT = "manifest.draft.json"
 
 
-class StoreFormatError(Exception):
+class StoreFormatError(SslAttnError):
     """The store was written by a newer program, or its manifest is damaged."""
 
 
@@ -104,10 +105,5 @@ def write_manifest(root: Path, manifest: Manifest, *, draft: bool = False) -> No
         "generation": manifest.generation,
         "tables": {name: [asdict(part) for part in manifest.parts(name)] for name in sorted(manifest.tables)},
     }
-    root.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as stream:
-        json.dump(document, stream, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(document, indent=1), encoding="utf-8")

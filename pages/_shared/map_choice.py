@@ -12,6 +12,7 @@ from pages._shared import filters
 from pages._shared.series import Series, method_label, variant_label
 from ssl_attn.geometry import VIEW_NOTES, VIEWS
 from ssl_attn.methods import FUSED, METHODS, WHOLE_MODEL
+from ssl_attn.models.variants import FROZEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,7 @@ def choose_image(images: pl.DataFrame) -> str:
 def choose_map(dataset: str, maps: pl.DataFrame) -> MapChoice:
     """One of the maps of an image: each control offers what the choices above it leave."""
     left = _narrow(maps, "Model", "model", maps["model"].unique().sort().to_list())
-    variants = sorted(left["variant"].unique(), key=lambda variant: (variant != "frozen", variant))
+    variants = sorted(left["variant"].unique(), key=lambda variant: (variant != FROZEN, variant))
     left = _narrow(left, "Variant", "variant", variants, words=variant_label)
     methods = sorted(left["method"].unique(), key=lambda method: (method != left["default_method"][0], method))
     left = _narrow(left, "Method", "method", methods, words=method_label)

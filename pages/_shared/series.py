@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ssl_attn.figures import RANDOM_WEIGHTS
 from ssl_attn.methods import METHODS
+from ssl_attn.models.variants import FROZEN, RANDOM_WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ def method_label(method: str) -> str:
 
 def model_label(model: str, variant: str) -> str:
     """A model, with its variant unless that is the published weights."""
-    return model if variant == "frozen" else f"{model} · {variant_label(variant)}"
+    return model if variant == FROZEN else f"{model} · {variant_label(variant)}"
 
 
 def labels(rows: pl.DataFrame) -> list[str]:

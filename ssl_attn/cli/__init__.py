@@ -14,7 +14,6 @@ from rich.markup import escape
 from ssl_attn.cli import bench, build, dashboard, demo, models, registries, stages, store
 from ssl_attn.cli.dataset import dataset_app
 from ssl_attn.errors import SslAttnError, UsageError
-from warehouse.manifest import StoreFormatError
 
 app = typer.Typer(
     name="ssl-attn",
@@ -48,6 +47,7 @@ app.command(rich_help_panel=_CARE)(store.status)
 app.command(rich_help_panel=_CARE)(store.check)
 app.command(rich_help_panel=_CARE)(store.verify)
 app.command(rich_help_panel=_CARE)(store.prune)
+app.command(rich_help_panel=_CARE)(store.discard)
 app.add_typer(bench.bench_app, name="bench", rich_help_panel=_CARE)
 
 
@@ -55,6 +55,6 @@ def main() -> None:
     """Run the command line: errors meant for people in one line, exit code 2 for wrong use and 1 for a failure."""
     try:
         app()
-    except (SslAttnError, StoreFormatError) as error:
+    except SslAttnError as error:
         Console(stderr=True).print("[bold red]ssl-attn:[/]", escape(str(error)), highlight=False, soft_wrap=True)
         sys.exit(2 if isinstance(error, UsageError) else 1)

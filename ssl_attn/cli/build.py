@@ -22,6 +22,7 @@ from ssl_attn.cli.options import (
     resolve_device,
     store_path,
 )
+from ssl_attn.models.variants import FROZEN
 from ssl_attn.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ def build(
         )
     for series in report.dropped:
         typer.echo(f"No longer shown, since its images have changed: {series}. Build it again.", err=True)
+    for series in report.incomplete:
+        typer.echo(f"Built before images were added: {series}. Build it again to compare like with like.", err=True)
     if report.quarantine:
         print_quarantine(report.quarantine)
         raise typer.Exit(EXIT_QUARANTINED)
@@ -162,6 +165,11 @@ def chosen_models(models: str, methods: str | None) -> tuple[list[ModelSpec], li
     if not specs:
         message = "expected --models to name at least one model, got none; see ssl-attn models"
         raise UsageError(message)
+    names = [spec.name for spec in specs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        message = f"expected every model once, got {', '.join(twice)} again; give each its own name (name=FOLDER)"
+        raise UsageError(message)
     return specs, None if methods is None else [parse_request(text) for text in methods.split(",") if text.strip()]
 
 
@@ -180,7 +188,7 @@ def chosen_plans(
     plans = plan_models(store, specs, requests, options, random_weights=random_weights, seed=seed)
     for plan in plans:
         left = [request.method for request in requests or () if request not in plan.requests]
-        if left and plan.checkpoint.variant == "frozen":
+        if left and plan.checkpoint.variant == FROZEN:
             has = ", ".join(plan.checkpoint.family.methods)
             typer.echo(f"{plan.checkpoint.name} has no {', '.join(left)}; it has {has}", err=True)
     return plans

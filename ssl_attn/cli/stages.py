@@ -69,7 +69,7 @@ def extract(
         with target.locked():
             run = new_run("extract", read, plans)
             quarantine = extract_all(target, read, plans, run, progress=progress).quarantine
-            run.record(target)
+            run.finish(target)
     typer.echo(f"{target.root}: {run.shards_computed} parts computed, {run.shards_skipped} found", err=True)
     if quarantine:
         print_quarantine(quarantine)
@@ -110,5 +110,5 @@ def _stage(command: str, store: Path | None, stage: Callable[..., None]) -> None
     with target.locked(), drawn() as progress:
         run = Run(command, {})
         stage(target, run, progress=progress)
-        run.record(target)
+        run.finish(target)
     typer.echo(f"{target.root}: {run.shards_computed} parts computed, {run.shards_skipped} found", err=True)

@@ -1,4 +1,4 @@
-"""Asking a store, and caring for it: `sql`, `status`, `check`, `verify`, `prune`."""
+"""Asking a store, and caring for it: `sql`, `status`, `check`, `verify`, `prune`, `discard`."""
 
 from __future__ import annotations
 
@@ -120,6 +120,17 @@ def prune(store: StoreOption = None) -> None:
     with target.locked():
         files, freed = run_prune(target)
     typer.echo(f"{files} files deleted, {freed / 1e6:,.2f} MB freed")
+
+
+def discard(store: StoreOption = None) -> None:
+    """Forget the draft; its parts stay, and the next build takes up those that are right."""
+    from etl.store import Store
+
+    target = Store(_existing(store))
+    with target.locked():
+        there = target.has_draft()
+        target.discard()
+    typer.echo("the draft is forgotten" if there else "there was no draft")
 
 
 def _existing(store: Path | None) -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ssl_attn.datasets.source_files import IMAGE_SUFFIXES
 from ssl_attn.errors import SslAttnError
+from ssl_attn.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -81,7 +82,5 @@ def _is_there(target: Path, member: zipfile.ZipInfo) -> bool:
 def _extract(source: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
     if _is_there(target, member):
         return
-    part = target.with_name(f"{target.name}.part")
-    with source.open(member) as content, part.open("wb") as sink:
+    with replacing(target) as temporary, source.open(member) as content, temporary.open("wb") as sink:
         shutil.copyfileobj(content, sink)
-    part.replace(target)

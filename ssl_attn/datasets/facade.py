@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from ssl_attn.demo.facade import GENERATOR_VERSION, compose, draw_facade
 from ssl_attn.demo.recipes import GENERATOR_SEED, SHOWN
 from ssl_attn.demo.styles import FEATURE_TYPES
 from ssl_attn.errors import SslAttnError, UsageError
+from ssl_attn.files import replacing, sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,8 @@ def _draw_missing(folder: Path, indices: range) -> dict[str, str]:
             if not _intact(folder / file_name, known.get(file_name)):
                 buffer = BytesIO()
                 draw_facade(index, seed=GENERATOR_SEED).image.save(buffer, "PNG")
-                _write(folder / file_name, buffer.getvalue())
+                with replacing(folder / file_name) as temporary:
+                    temporary.write_bytes(buffer.getvalue())
                 known[file_name] = hashlib.sha256(buffer.getvalue()).hexdigest()
         if known != listed:
             content = {
@@ -89,7 +90,8 @@ def _draw_missing(folder: Path, indices: range) -> dict[str, str]:
                 "seed": GENERATOR_SEED,
                 "sha256": dict(sorted(known.items())),
             }
-            _write(folder / _LIST, json.dumps(content, indent=1).encode())
+            with replacing(folder / _LIST) as temporary:
+                temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
     except OSError as error:
         message = f"expected a folder for the drawn facades that can be written, got {error}; give another with --data"
         raise SslAttnError(message) from error
@@ -109,13 +111,6 @@ def _listed(path: Path) -> dict[str, str]:
 
 def _intact(path: Path, sha256: str | None) -> bool:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+        return sha256_of(path) == sha256
     except FileNotFoundError:
         return False
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Replace the file at once, so that nobody reads half of it."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)

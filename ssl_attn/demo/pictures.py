@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from ssl_attn.demo.facade import GENERATOR_VERSION, draw_facade
 from ssl_attn.demo.recipes import GENERATOR_SEED
 from ssl_attn.demo.styles import STYLES
+from ssl_attn.files import replacing
 from ssl_attn.geometry import view_transform
 
 if TYPE_CHECKING:
@@ -50,11 +50,8 @@ def load_pictures(
         pictures[i] = _squashed(index, preprocessing)
         if on_ready is not None:
             on_ready(1)
-    cache.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    with part.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.save(file, pictures)
-    part.replace(path)
     return pictures
 
 

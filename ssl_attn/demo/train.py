@@ -20,6 +20,7 @@ from ssl_attn.demo.imitation import Imitation
 from ssl_attn.demo.patch_dropout import kept_patches
 from ssl_attn.demo.pictures import labels, normalised, varied
 from ssl_attn.errors import SslAttnError
+from ssl_attn.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,8 +197,6 @@ def _save(
     optimisers: list[torch.optim.Optimizer],
     losses: list[float],
 ) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
     state = {
         "run": run,
         "step": step,
@@ -205,8 +204,8 @@ def _save(
         "optimisers": [optimiser.state_dict() for optimiser in optimisers],
         "losses": losses[-LOSS_WINDOW:],
     }
-    torch.save(state, part)
-    part.replace(path)
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
 
 
 def _restore(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ssl_attn.errors import SslAttnError
+from ssl_attn.files import sha256_of
 
 CONFIG_FILE = "config.json"
 PREPROCESSOR_FILE = "preprocessor_config.json"
@@ -90,8 +91,5 @@ def no_weights_message(where: str, folder: Path) -> str:
 
 def weights_hash(files: tuple[Path, ...]) -> str:
     """SHA-256 of the weights: of the file, so that it equals what the hub shows; of the shards' hashes for several."""
-    hashes = []
-    for path in files:
-        with path.open("rb") as stream:
-            hashes.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    hashes = [sha256_of(path) for path in files]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()

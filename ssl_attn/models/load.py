@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
@@ -15,7 +15,8 @@ from ssl_attn.models.files import PREPROCESSOR_FILE, no_weights_message, read_co
 from ssl_attn.models.hub import Snapshot, fetch
 from ssl_attn.models.layout import TokenLayout
 from ssl_attn.models.preprocessing import Preprocessing, read_preprocessing
-from ssl_attn.models.weights import quiet_transformers, random_hash, random_module, trained_module
+from ssl_attn.models.variants import FROZEN, Variant
+from ssl_attn.models.weights import config_hash, quiet_transformers, random_hash, random_module, trained_module
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from ssl_attn.models.spec import ModelSpec
 
-Variant = Literal["frozen", "random_weights"]
 
 # The stem of a ResNet halves the input twice before the first stage.
 _STEM_STRIDE = 4
@@ -36,8 +36,8 @@ class Checkpoint:
 
     `folder` holds its files. `revision` is the hub's commit, empty for a local folder. `weights_sha256` is the hash of
     the weights; of configuration and seed for random weights. `seed` is that of the random weights, -1 for trained
-    ones. `config` is the image tower's. `layers` are blocks, or stages of a convolutional network, whose `heads` are 0.
-    `width` is the length of a token's vector.
+    ones. `config` is the image tower's, `config_sha256` the hash of it and of the class. `layers` are blocks, or stages
+    of a convolutional network, whose `heads` are 0. `width` is the length of a token's vector.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Checkpoint:
     hf_id: str
     revision: str
     weights_sha256: str
+    config_sha256: str
     layers: int
     heads: int
     width: int
@@ -96,7 +97,7 @@ class LoadedModel(Checkpoint):
 
 
 def resolve_checkpoint(
-    spec: ModelSpec, *, variant: Variant = "frozen", seed: int = 0, locked_revision: str | None = None
+    spec: ModelSpec, *, variant: Variant = FROZEN, seed: int = 0, locked_revision: str | None = None
 ) -> Checkpoint:
     """Find a checkpoint's files, from the hub where it must, and understand them; no weights are read into memory.
 
@@ -107,7 +108,7 @@ def resolve_checkpoint(
         UsageError: the architecture is not supported, or another commit was asked for than the locked one.
         SslAttnError: the checkpoint cannot be had or is incomplete.
     """
-    trained = variant == "frozen"
+    trained = variant == FROZEN
     if spec.path is None:
         source = fetch(spec.hf_id, revision=spec.revision, locked_revision=locked_revision, weights=trained)
     else:
@@ -118,6 +119,7 @@ def resolve_checkpoint(
     config = _vision_config(raw, model_class)
     preprocessing = read_preprocessing(source.folder / PREPROCESSOR_FILE)
     heads = getattr(config, "num_attention_heads", 0)
+    config_sha256 = config_hash(model_class, config)
     return Checkpoint(
         name=spec.name,
         label=spec.card.label if spec.card else spec.name,
@@ -131,9 +133,8 @@ def resolve_checkpoint(
         folder=source.folder,
         hf_id=spec.hf_id,
         revision=source.revision,
-        weights_sha256=(
-            weights_hash(_require_weights(source.folder)) if trained else random_hash(model_class, config, seed)
-        ),
+        weights_sha256=(weights_hash(_require_weights(source.folder)) if trained else random_hash(config_sha256, seed)),
+        config_sha256=config_sha256,
         layers=config.num_hidden_layers if heads else len(config.depths),
         heads=heads,
         width=config.hidden_size if heads else config.hidden_sizes[-1],
@@ -152,7 +153,7 @@ def load_checkpoint(
         SslAttnError: the weights cannot be read or do not fit the configuration.
     """
     model_class = getattr(transformers, checkpoint.architecture)
-    if checkpoint.variant == "frozen":
+    if checkpoint.variant == FROZEN:
         module = trained_module(model_class, checkpoint.config, _require_weights(checkpoint.folder), dtype)
     else:
         module = random_module(model_class, checkpoint.config, dtype, checkpoint.seed)
@@ -164,7 +165,7 @@ def load_checkpoint(
 def load_model(
     spec: ModelSpec,
     *,
-    variant: Variant = "frozen",
+    variant: Variant = FROZEN,
     seed: int = 0,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,

@@ -20,6 +20,11 @@ from ssl_attn.models.weights import quiet_transformers
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torch import nn
+
+# Spread of query and key weights at which a tiny model's attention is peaked, as a trained one's is.
+_SPREAD = 0.16
+
 INPUT_SIZE = 48
 """Side of the tiny models' input in pixels."""
 
@@ -77,6 +82,7 @@ def write_tiny_checkpoint(family: str, folder: Path, *, seed: int = 0) -> Path:
     with quiet_transformers(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = getattr(transformers, model_class)(getattr(transformers, config_class)(**settings))
+        _liven(model)
         model.save_pretrained(folder)
     preprocessing = {
         "image_processor_type": "ViTImageProcessor",
@@ -90,3 +96,16 @@ def write_tiny_checkpoint(family: str, folder: Path, *, seed: int = 0) -> Path:
     }
     (folder / PREPROCESSOR_FILE).write_text(json.dumps(preprocessing, indent=2) + "\n", encoding="utf-8")
     return folder
+
+
+def _liven(model: nn.Module) -> None:
+    """Make an untrained model behave like a trained one where an error could hide.
+
+    As initialised, attention is nearly uniform, so that all heads and rows look alike, and LayerScale is 1 everywhere.
+    """
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith(("q_proj.weight", "k_proj.weight", "attention.in_proj_weight")):
+                parameter.mul_(_SPREAD / parameter.std())
+            elif name.endswith("lambda1"):
+                parameter.uniform_(0.5, 1.5)

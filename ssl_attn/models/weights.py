@@ -71,10 +71,15 @@ def random_module(model_class: Any, config: Any, dtype: torch.dtype, seed: int) 
         return model_class._from_config(config, **_arguments(model_class, config, dtype))
 
 
-def random_hash(model_class: Any, config: Any, seed: int) -> str:  # noqa: ANN401
-    """Stands for the weights that `random_module` draws: SHA-256 of class, configuration and seed."""
+def config_hash(model_class: Any, config: Any) -> str:  # noqa: ANN401
+    """SHA-256 of what turns weights into a function: the class, and the configuration less what does not decide it."""
     written = {key: value for key, value in config.to_dict().items() if key not in _NOT_ARCHITECTURE}
-    return hashlib.sha256(json.dumps([model_class.__name__, written, seed], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([model_class.__name__, written], sort_keys=True).encode()).hexdigest()
+
+
+def random_hash(config_sha256: str, seed: int) -> str:
+    """Stands for the weights that `random_module` draws: SHA-256 of class, configuration and seed."""
+    return hashlib.sha256(f"{config_sha256}{seed}".encode()).hexdigest()
 
 
 def _arguments(model_class: Any, config: Any, dtype: torch.dtype) -> dict[str, Any]:  # noqa: ANN401

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from etl.build import build, plan_models
+from etl.build import build, extract_all, new_run, plan_models
 from etl.plan import Options, plan_model
+from etl.publish import publish
 from etl.store import Store
 from ssl_attn.datasets.base import Quarantined
 from ssl_attn.errors import SslAttnError, UsageError
@@ -174,7 +175,7 @@ def test_changed_boxes_are_scored_again_without_the_model(tmp_path, pictures, ti
 
 
 def test_a_killed_run_loses_at_most_one_shard(tmp_path, pictures, tiny_folders, monkeypatch):
-    monkeypatch.setattr("etl.plan.IMAGES_PER_SHARD", 4)
+    monkeypatch.setattr("etl.plan.IMAGES_PER_SHARD", 3)
     store = Store(tmp_path)
     plans = plan_of(store, tiny_folders["dinov2"], "m", ["cls"], features=False)
     written = []
@@ -197,13 +198,19 @@ def test_a_killed_run_loses_at_most_one_shard(tmp_path, pictures, tiny_folders, 
 
     assert report.skipped >= 1
     assert rows(store, "SELECT count(DISTINCT image_id) FROM maps") == [(11,)]
+    # what the killed run finished bears its name, and that run is on record, without an end
+    runs = rows(
+        store, "SELECT DISTINCT r.run_id, r.finished IS NULL FROM maps AS m JOIN runs AS r USING (run_id) ORDER BY 2"
+    )
+    assert [stopped for _, stopped in runs] == [False, True]
+    assert rows(store, "SELECT DISTINCT run_id FROM scores") == [(report.run_id,)]
 
 
 def test_other_weights_under_the_same_name_are_refused(tmp_path, pictures, tiny_folders):
     store = Store(tmp_path / "store")
     build(store, pictures, plan_of(store, tiny_folders["vit"], "m", ["cls"]))
     other = write_tiny_checkpoint("vit", tmp_path / "other", seed=99)
-    with pytest.raises(SslAttnError, match="to have the weights"):
+    with pytest.raises(SslAttnError, match="to be the one that"):
         plan_of(store, other, "m", ["cls"])
 
 
@@ -315,3 +322,93 @@ def test_maps_of_images_that_changed_are_no_longer_shown(tmp_path, pictures, tin
         ("first", 10),
         ("second", 10),
     ]
+
+
+def test_models_of_equal_weights_are_rows_of_their_own(tmp_path, pictures, tiny_folders):
+    """Equal content under two names, and untrained twins of one architecture: no series takes the place of another."""
+    store = Store(tmp_path)
+    specs = [parse_model_spec(f"{name}={tiny_folders['vit']}") for name in ("one", "two")]
+    build(store, pictures, plan_models(store, specs, [parse_request("cls")], Options(), random_weights=True))
+    board = rows(store, "SELECT model, variant FROM leaderboard('energy') ORDER BY ALL")
+    assert board == [(m, v) for m in ("one", "two") for v in ("frozen", "random_weights")]
+
+
+def test_another_configuration_of_the_same_weights_is_another_model(tmp_path, pictures, tiny_folders):
+    store = Store(tmp_path / "store")
+    build(store, pictures, plan_of(store, tiny_folders["vit"], "m", ["cls"]))
+    changed = tmp_path / "changed"
+    shutil.copytree(tiny_folders["vit"], changed)
+    config = json.loads((changed / "config.json").read_text())
+    (changed / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 0.5}))
+    with pytest.raises(SslAttnError, match="configuration"):
+        plan_of(store, changed, "m", ["cls"])
+
+    build(store, pictures, plan_of(store, changed, "other", ["cls"]))
+
+    values = [
+        value
+        for (value,) in rows(
+            store, "SELECT value FROM leaderboard('energy') WHERE layer = (SELECT max(layer) FROM maps)"
+        )
+    ]
+    assert len(set(values)) == 2
+
+
+def test_an_unfinished_draft_of_one_data_set_does_not_stand_in_the_way_of_another(tmp_path, pictures, tiny_folders):
+    store = Store(tmp_path)
+    other = dataclasses.replace(pictures, name="other")
+    plans = plan_of(store, tiny_folders["vit"], "m", ["cls"])
+    extract_all(store, other, plans, new_run("extract", other, plans))
+
+    build(store, pictures, plans)
+
+    assert rows(store, "SELECT DISTINCT dataset FROM aggregates ORDER BY 1") == [("other",), ("pictures",)]
+
+
+def test_an_unsound_draft_is_not_published_and_can_be_forgotten(tmp_path, pictures, tiny_folders):
+    store = Store(tmp_path)
+    plans = plan_of(store, tiny_folders["vit"], "m", ["cls"])
+    extract_all(store, pictures, plans, new_run("extract", pictures, plans))
+    with pytest.raises(SslAttnError, match=r"every_map_is_scored.*ssl-attn discard"):
+        publish(store)
+    assert read_manifest(tmp_path).generation == 0
+
+    store.discard()
+    report = build(store, pictures, plans)
+
+    assert (report.generation, report.skipped > 0) == (1, True)
+
+
+def test_an_added_image_redoes_its_own_piece_and_names_the_models_that_lack_it(
+    tmp_path, pictures, tiny_folders, monkeypatch
+):
+    monkeypatch.setattr("etl.plan.IMAGES_PER_SHARD", 3)
+    store = Store(tmp_path)
+    fewer = dataclasses.replace(
+        pictures,
+        images=pictures.images[1:],
+        boxes=tuple(box for box in pictures.boxes if box.image_id != pictures.images[0].image_id),
+    )
+    both = [*plan_of(store, tiny_folders["vit"], "a", ["cls"]), *plan_of(store, tiny_folders["dinov2"], "b", ["cls"])]
+    build(store, fewer, both)
+
+    report = build(store, pictures, both[:1])
+
+    assert report.incomplete == ("b (frozen) cls squash/48/cls: 10 of 11 images",)
+    assert report.dropped == ()
+    parts = [part for part in store.draft().parts("maps") if part.partition["model"] == "a"]
+    assert len({part.run_id for part in parts}) == 2
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_short_number_formats_go_through_the_whole_chain(tmp_path, pictures, tiny_folders, dtype):
+    store = Store(tmp_path)
+    plans = [
+        plan
+        for family in ("dinov3", "siglip", "resnet")
+        for plan in plan_of(store, tiny_folders[family], family, dtype=dtype)
+    ]
+    build(store, pictures, plans)
+    assert rows(store, "SELECT count(*) FROM maps WHERE peak IS NULL") == [(0,)]
+    assert rows(store, "SELECT DISTINCT dtype FROM runs") == [(dtype,)]
+    assert rows(store, "SELECT count(DISTINCT model) FROM leaderboard('iou', 90)") == [(3,)]

@@ -130,6 +130,7 @@ def test_verify_finds_a_damaged_and_a_missing_part(copied):
 
 
 def test_prune_deletes_what_no_manifest_lists_and_nothing_else(copied):
+    prune(copied)
     orphan = copied.root / "maps" / "dataset=old" / "part-0.parquet"
     orphan.parent.mkdir(parents=True)
     orphan.write_bytes(b"x" * 10)

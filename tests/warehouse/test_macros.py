@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ssl_attn.metrics.chance import iou_chance
-from ssl_attn.metrics.percentiles import PERCENTILES, selected_pixels
+from ssl_attn.metrics.percentiles import DEFAULT_PERCENTILE, PERCENTILES, selected_pixels
 from warehouse.catalog import connect, sql_files
 
 MODEL = "tiny_dinov2_with_registers"
@@ -35,7 +35,7 @@ def test_the_leaderboard_has_one_row_a_series_best_first(catalog):
 
 def test_the_default_percentile_is_ninety_and_energy_has_none(catalog):
     by_default = rows(catalog, "SELECT DISTINCT percentile FROM leaderboard('iou')")
-    assert by_default == [(90,)]
+    assert by_default == [(DEFAULT_PERCENTILE,)]
     assert rows(catalog, "SELECT DISTINCT percentile FROM leaderboard('energy')") == [(-1,)]
 
 
@@ -61,7 +61,15 @@ def test_any_percentile_is_a_leaderboard(catalog, percentile):
         ("FROM head_ranking('nobody', 'iou')", "expected a model out of tiny_dinov2_with_registers"),
         ("FROM style_breakdown('iou', 7)", "expected a percentile of iou out of"),
         ("FROM feature_breakdown('beauty')", "expected a metric out of energy, iou, recall; got beauty"),
+        (
+            "FROM head_ranking('tiny_siglip', 'iou', 91)",
+            "expected a percentile of iou out of 50, 60, 70, 75, 80, 85, 90; got 91",
+        ),
+        ("FROM feature_breakdown('iou', 90, 77)", "expected a layer out of -1, 0, 1"),
+        ("FROM style_breakdown('iou', 90, 77)", "expected a layer out of"),
         ("FROM map_of('picture-00.png', 'nobody', 'cls', 0)", "expected a model"),
+        ("FROM map_of('picture-00.png', 'tiny_siglip', 'palmistry', 0)", "expected a method out of cls, gradcam"),
+        ("FROM map_of('picture-00.png', 'tiny_siglip', 'received', 77)", "expected a layer out of"),
         ("FROM similar_patches('picture-00.png', 0, 'nobody')", "expected a model"),
     ],
 )
@@ -178,6 +186,8 @@ def test_every_check_finds_what_it_is_for(copied):
     breaks = {
         "one_map_a_key": ("maps", "FROM original UNION ALL BY NAME (FROM original LIMIT 1)"),
         "one_score_a_key": ("scores", "FROM original UNION ALL BY NAME (FROM original LIMIT 1)"),
+        "run_is_known": ("runs", "FROM original WHERE false"),
+        "every_series_is_summarised": ("aggregates", "FROM original WHERE model != 'tiny_siglip'"),
         "map_has_cells": ("maps", 'SELECT * REPLACE ("values"[2:] AS "values") FROM original'),
         "map_mass_is_whole": (
             "maps",

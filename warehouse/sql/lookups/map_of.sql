@@ -1,10 +1,8 @@
 -- The map of one image at one layer and head, one row per series that has it. values are scaled to a peak of 1; multiply
 -- by peak for the method's own scale.
 CREATE OR REPLACE MACRO map_of(of_image, of_model, of_method, at_layer, at_head := -1, of_variant := 'frozen', in_view := 'squash') AS TABLE
-WITH asked AS MATERIALIZED (SELECT known_model(of_model) AS model)
+WITH asked AS MATERIALIZED (SELECT known_model(of_model) AS model, known_method(of_method) AS method, known_layer(at_layer) AS layer)
 SELECT m.*
 FROM maps AS m
-JOIN asked AS q ON m.model = q.model
-WHERE m.image_id = of_image AND m.method = of_method AND m.layer = at_layer AND m.head = at_head
-  AND m.variant = of_variant AND m.view = in_view
-  AND m.model = of_model;
+JOIN asked AS q ON m.model = q.model AND m.method = q.method AND m.layer = q.layer
+WHERE m.image_id = of_image AND m.head = at_head AND m.variant = of_variant AND m.view = in_view;

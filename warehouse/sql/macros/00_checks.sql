@@ -21,8 +21,9 @@ CREATE OR REPLACE MACRO known_model(of_model) AS (
     FROM models
 );
 
--- The percentile to look up: 90 by default for a thresholded metric, -1 for one that has no threshold.
-CREATE OR REPLACE MACRO known_percentile(of_metric, at_percentile, of_kind) AS (
+-- The percentile to look up: 90 by default for a thresholded metric, -1 for one that has no threshold. Single heads, styles
+-- and feature types are summarised at fewer percentiles than all images with all heads fused.
+CREATE OR REPLACE MACRO known_percentile(of_metric, at_percentile, of_kind, of_single_heads := false) AS (
     SELECT CASE
         WHEN at_percentile IS NULL AND coalesce(bool_and(percentile = -1), true) THEN -1
         WHEN at_percentile IS NULL THEN 90
@@ -30,11 +31,37 @@ CREATE OR REPLACE MACRO known_percentile(of_metric, at_percentile, of_kind) AS (
         ELSE error(format(
             'expected a percentile of {} out of {}; got {}', of_metric,
             coalesce(
-                string_agg(DISTINCT CASE WHEN percentile = -1 THEN 'none (it has no threshold)' ELSE percentile::VARCHAR END, ', '),
+                string_agg(CASE WHEN percentile = -1 THEN 'none (it has no threshold)' ELSE percentile::VARCHAR END, ', ' ORDER BY percentile),
                 '(none: nothing is aggregated yet)'
             ),
             at_percentile
         ))
     END::SMALLINT
-    FROM (SELECT DISTINCT percentile FROM aggregates WHERE metric = of_metric AND group_kind = of_kind AND head = -1 ORDER BY percentile)
+    FROM (
+        SELECT DISTINCT percentile FROM aggregates
+        WHERE metric = of_metric AND group_kind = of_kind AND (head >= 0) = of_single_heads
+    )
+);
+
+-- The layer to look up; NULL stands for the last one of each series.
+CREATE OR REPLACE MACRO known_layer(at_layer) AS (
+    SELECT CASE
+        WHEN at_layer IS NULL OR coalesce(bool_or(layer = at_layer), false) THEN at_layer
+        ELSE error(format(
+            'expected a layer out of {}; got {}',
+            coalesce(string_agg(layer::VARCHAR, ', ' ORDER BY layer), '(none: nothing is aggregated yet)'), at_layer
+        ))
+    END::SMALLINT
+    FROM (SELECT DISTINCT layer FROM aggregates)
+);
+
+CREATE OR REPLACE MACRO known_method(of_method) AS (
+    SELECT CASE
+        WHEN coalesce(bool_or(method = of_method), false) THEN of_method
+        ELSE error(format(
+            'expected a method out of {}; got {}',
+            coalesce(string_agg(method, ', ' ORDER BY method), '(none: nothing is aggregated yet)'), of_method
+        ))
+    END
+    FROM (SELECT DISTINCT method FROM aggregates)
 );

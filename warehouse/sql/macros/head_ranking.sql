@@ -3,7 +3,7 @@ CREATE OR REPLACE MACRO head_ranking(of_model, of_metric, at_percentile := NULL)
 WITH asked AS MATERIALIZED (
     SELECT
         known_model(of_model) AS model, known_metric(of_metric, 'all') AS metric,
-        known_percentile(of_metric, at_percentile, 'all') AS percentile
+        known_percentile(of_metric, at_percentile, 'all', of_single_heads := true) AS percentile
 )
 SELECT
     rank() OVER (
