@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
+from ssl_attn.geometry import PLACEMENT_COLUMNS
 from warehouse.contract import TABLES
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def map_rows(
         repeated: NDArray[np.generic] = np.repeat(np.asarray(values, dtype), [len(m.heads) for m in layers])
         return np.tile(repeated, images)
 
-    places = np.array([[(p.scale_x, p.offset_x, p.scale_y, p.offset_y) for p in of_image] for of_image in placements])
+    places = np.array([[astuple(p) for p in of_image] for of_image in placements])
     places = np.repeat(places, [len(m.heads) for m in layers], axis=1).reshape(rows, 4)
     targets = [m.targets[image] for image in range(images) for m in layers for _ in m.heads]
     columns: dict[str, object] = {
@@ -64,10 +66,7 @@ def map_rows(
         "mass_patch": masses[:, 2],
         "target_id": [target.target_id for target in targets],
         "target_value": np.array([target.value for target in targets], dtype=np.float32),
-        "scale_x": places[:, 0],
-        "offset_x": places[:, 1],
-        "scale_y": places[:, 2],
-        "offset_y": places[:, 3],
+        **dict(zip(PLACEMENT_COLUMNS, places.T, strict=True)),
     }
     return _table("maps", columns, constants, rows)
 
@@ -83,17 +82,14 @@ def patch_feature_rows(
     vectors = features.float().cpu().numpy()
     images, patches, width = vectors.shape
     rows = images * patches
-    places = np.repeat([(p.scale_x, p.offset_x, p.scale_y, p.offset_y) for p in placements], patches, axis=0)
+    places = np.repeat([astuple(p) for p in placements], patches, axis=0)
     columns: dict[str, object] = {
         "image_id": np.repeat(np.asarray(image_ids, dtype=object), patches),
         "patch": np.tile(np.arange(patches, dtype=np.int32), images),
         "grid_h": np.full(rows, layout.grid_h, dtype=np.int16),
         "grid_w": np.full(rows, layout.grid_w, dtype=np.int16),
         "vector": _lists(vectors.astype(np.float16).ravel(), np.full(rows, width)),
-        "scale_x": places[:, 0],
-        "offset_x": places[:, 1],
-        "scale_y": places[:, 2],
-        "offset_y": places[:, 3],
+        **dict(zip(PLACEMENT_COLUMNS, places.T, strict=True)),
     }
     return _table("patch_features", columns, constants, rows)
 

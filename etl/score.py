@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from etl.progress import SILENT
 from etl.stale import drop_orphans
 from etl.store import content_key
-from ssl_attn.geometry import Placement
+from ssl_attn.geometry import PLACEMENT_COLUMNS, Placement
 from ssl_attn.metrics.percentiles import PERCENTILES
 from ssl_attn.metrics.scoring import MapScores, score_maps
 from ssl_attn.metrics.target import Target, build_target
@@ -40,7 +40,6 @@ SCORING_VERSION = 1
 
 _TABLES = ("scores", "box_scores")
 _KEYS = ("run_id", "params_id", "target_id", "view", "input_size", "image_id", "layer", "head")
-_PLACEMENT = ("scale_x", "offset_x", "scale_y", "offset_y")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ def _boxes(store: Store) -> dict[tuple[str, str], ImageBoxes]:
 def _groups(maps: pa.Table) -> Iterator[tuple[int, int, str, tuple[int, int], Placement]]:
     """Runs of rows that share image, grid and placement, and so a target: start, stop, and what they share."""
     ids = maps["image_id"].to_numpy(zero_copy_only=False)
-    columns = [ids, *(maps[name].to_numpy() for name in ("grid_h", "grid_w", *_PLACEMENT))]
+    columns = [ids, *(maps[name].to_numpy() for name in ("grid_h", "grid_w", *PLACEMENT_COLUMNS))]
     changes = np.zeros(len(ids), dtype=bool)
     for column in columns:
         changes[1:] |= column[1:] != column[:-1]

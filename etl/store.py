@@ -67,7 +67,7 @@ class Store:
         return (self.root / DRAFT).exists()
 
     def discard(self) -> None:
-        """Forget the draft, all but who ran: its parts stay on disk, and the next build takes up those that are right."""
+        """Forget the draft, all but who ran: its parts stay, and the next build takes up those that are right."""
         manifest, runs = read_manifest(self.root), self.draft().parts("runs")
         if manifest.parts("runs") == runs:
             self._forget_draft()

@@ -8,7 +8,7 @@ map with its own scale. Resampling follows Pillow: pixel edges map to pixel edge
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -68,6 +68,10 @@ class Placement:
         """The part of the image that is on the canvas, `(4,)` as x, y, width, height in image fractions."""
         visible: Floats = clip(self.to_image(np.array([[0.0, 0.0, 1.0, 1.0]])))[0]
         return visible
+
+
+PLACEMENT_COLUMNS = tuple(field.name for field in fields(Placement))
+"""Names of a placement's numbers, in its order; the warehouse's columns bear them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ssl_attn.errors import UsageError
 from ssl_attn.geometry import CANVAS_SIZE, rasterise
-from ssl_attn.metrics.canvas import to_canvas
+from ssl_attn.metrics.canvas import bilinear_weights, to_canvas
 from ssl_attn.metrics.percentiles import selected_pixels
 
 if TYPE_CHECKING:
@@ -87,16 +87,10 @@ def on_image(
 
 def _weights(position: Floats, cells: int, *, smooth: bool) -> Floats:
     """Interpolation matrix `(n, cells)` at canvas fractions `(n,)`: two cells a row, or the one that holds it."""
+    if smooth:
+        return bilinear_weights(position, cells)
     weights = np.zeros((len(position), cells))
-    row = np.arange(len(position))
-    if not smooth:
-        weights[row, np.clip((position * cells).astype(np.int64), 0, cells - 1)] = 1
-        return weights
-    centre = np.clip(position * cells - 0.5, 0, cells - 1)
-    lower = centre.astype(np.int64)
-    share = centre - lower
-    weights[row, lower] = 1 - share
-    weights[row, np.minimum(lower + 1, cells - 1)] += share
+    weights[np.arange(len(position)), np.clip((position * cells).astype(np.int64), 0, cells - 1)] = 1
     return weights
 
 

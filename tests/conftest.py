@@ -27,7 +27,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Photographs and checkpoints beside a workshop checkout."""
+    """Optional photographs and checkpoints beside the checkout."""
     if not (SHARED / "data" / "facades").is_dir():
         pytest.skip("needs ../shared with photographs and checkpoints")
     return SHARED

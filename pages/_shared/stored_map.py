@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssl_attn.geometry import Placement
+from ssl_attn.geometry import PLACEMENT_COLUMNS, Placement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,4 +55,4 @@ def feature_grid(patches: pl.DataFrame) -> tuple[NDArray[np.float32], Placement]
 
 
 def _placement(row: Mapping[str, Any]) -> Placement:
-    return Placement(**{name: row[name] for name in ("scale_x", "offset_x", "scale_y", "offset_y")})
+    return Placement(**{name: row[name] for name in PLACEMENT_COLUMNS})

@@ -23,7 +23,7 @@ from ssl_attn.cli.options import (
     NameOption,
     print_quarantine,
 )
-from ssl_attn.datasets import FORMATS, read_dataset
+from ssl_attn.datasets import read_dataset
 from ssl_attn.datasets.zenodo import WIKICHURCHES_FILES, WIKICHURCHES_RECORD
 from ssl_attn.errors import UsageError
 
@@ -37,19 +37,6 @@ if TYPE_CHECKING:
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 dataset_app = typer.Typer(no_args_is_help=True, help="Fetch, look at and check images with expert boxes.")
-
-
-@dataset_app.command("list")
-def list_formats(json_: JsonOption = False) -> None:
-    """The formats that can be read, and what --data must be for each."""
-    if json_:
-        rows = [{"name": entry.name, "label": entry.label, "data": entry.data} for entry in FORMATS.values()]
-        typer.echo(json.dumps(rows, indent=2))
-        return
-    table = Table("--dataset", "What it is", "--data is")
-    for entry in FORMATS.values():
-        table.add_row(entry.name, entry.label, entry.data)
-    Console().print(table)
 
 
 @dataset_app.command()

@@ -26,14 +26,18 @@ def to_canvas(maps: NDArray[np.floating]) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=16)
 def _weights(cells: int) -> NDArray[np.float64]:
-    """Interpolation matrix `(224, cells)`: two weights a row; before the first and past the last centre, one cell."""
-    position = np.clip((np.arange(CANVAS_SIZE) + 0.5) * cells / CANVAS_SIZE - 0.5, 0, cells - 1)
-    lower = position.astype(np.int64)
-    upper = np.minimum(lower + 1, cells - 1)
-    share = position - lower
-    weights = np.zeros((CANVAS_SIZE, cells))
-    pixel = np.arange(CANVAS_SIZE)
-    weights[pixel, lower] = 1 - share
-    weights[pixel, upper] += share
+    weights = bilinear_weights((np.arange(CANVAS_SIZE) + 0.5) / CANVAS_SIZE, cells)
     weights.flags.writeable = False
+    return weights
+
+
+def bilinear_weights(position: NDArray[np.float64], cells: int) -> NDArray[np.float64]:
+    """Interpolation matrix `(n, cells)` at canvas fractions `(n,)`: two cells a row, one beyond the outer centres."""
+    centre = np.clip(position * cells - 0.5, 0, cells - 1)
+    lower = centre.astype(np.int64)
+    share = centre - lower
+    weights = np.zeros((len(position), cells))
+    row = np.arange(len(position))
+    weights[row, lower] = 1 - share
+    weights[row, np.minimum(lower + 1, cells - 1)] += share
     return weights

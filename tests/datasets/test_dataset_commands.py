@@ -10,7 +10,6 @@ from PIL import Image as PillowImage
 from typer.testing import CliRunner
 
 from ssl_attn.cli.dataset import dataset_app
-from ssl_attn.datasets import FORMATS
 from ssl_attn.errors import SslAttnError, UsageError
 
 if TYPE_CHECKING:
@@ -28,15 +27,6 @@ def table(tmp_path: Path) -> Path:
         PillowImage.new("RGB", (60, 40), "grey").save(folder / name)
     (folder / "boxes.csv").write_text(f"{HEADER}a.png,0.1,0.1,0.5,0.5,door\nb.png,,,,,\n")
     return folder / "boxes.csv"
-
-
-def test_list_shows_every_format() -> None:
-    result = runner.invoke(dataset_app, ["list", "--json"])
-    assert result.exit_code == 0
-    assert [entry["name"] for entry in json.loads(result.stdout)] == list(FORMATS)
-    shown = runner.invoke(dataset_app, ["list"])
-    assert shown.exit_code == 0
-    assert all(name in shown.stdout for name in FORMATS)
 
 
 def test_check_counts_and_warns(table: Path) -> None:
