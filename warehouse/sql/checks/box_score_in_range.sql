@@ -1,4 +1,4 @@
--- The same for single boxes.
+-- Box scores are curves over 99 percentiles and shares between 0 and 1; a scored box misses none, any other has none.
 SELECT dataset, model, variant, method, image_id, layer, head, box_id, outcome, energy
 FROM box_scores
 WHERE len(iou) != 99 OR len(recall) != 99
