@@ -82,8 +82,9 @@ def _sql(*layers: str) -> str:
     for layer in layers:
         for file in sql_files(layer):
             text = file.read_text(encoding="utf-8")
-            names = re.findall(r"CREATE OR REPLACE (?:MACRO|VIEW) (\w+(?:\([^)]*\))?)", text)
-            rows.extend((f"`{name}`", _comment(text)) for name in names)
+            for block in re.split(r"\n\n(?=--|CREATE)", text):
+                names = re.findall(r"CREATE OR REPLACE (?:MACRO|VIEW) (\w+(?:\([^)]*\))?)", block)
+                rows.extend((f"`{name}`", _comment(block)) for name in names)
     return _table(("Name", "What it gives"), rows)
 
 

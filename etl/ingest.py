@@ -13,10 +13,12 @@ from etl.progress import SILENT
 from etl.stale import drop_stale
 from etl.store import Store, content_key
 from ssl_attn.datasets.base import Image, Quarantined
+from ssl_attn.errors import UsageError
 from ssl_attn.files import replacing
 from ssl_attn.images import UnreadableImageError, open_image, preview
 from ssl_attn.methods import METHODS
 from ssl_attn.metrics import METRICS
+from warehouse.catalog import connect
 from warehouse.contract import TABLES
 
 if TYPE_CHECKING:
@@ -43,7 +45,12 @@ class Ingested:
 
 
 def ingest(store: Store, dataset: Dataset, run: Run, *, progress: Progress = SILENT) -> Ingested:
-    """Write the tables of one data set and the previews of its images into the draft."""
+    """Write the tables of one data set and the previews of its images into the draft.
+
+    Raises:
+        UsageError: it has no image, or the store has another data set of that name.
+    """
+    _refuse_empty_or_other(store, dataset)
     images = tuple(sorted(dataset.images, key=lambda image: image.image_id))
     failed = _write_previews(store, images, progress)
     images = tuple(image for image in images if image.image_id not in failed)
@@ -86,6 +93,20 @@ def ingest(store: Store, dataset: Dataset, run: Run, *, progress: Progress = SIL
     write_rows(store, run, "quarantine", dataset.name, left_out, stamp={"run_id": run.run_id})
     write_registries(store, run)
     return Ingested(images, quarantine, dropped)
+
+
+def _refuse_empty_or_other(store: Store, dataset: Dataset) -> None:
+    if not dataset.images:
+        message = f"expected at least one image in {dataset.name}, got none; check --data with ssl-attn dataset check"
+        raise UsageError(message)
+    with connect(store.root, draft=True) as catalog:
+        known = catalog.execute("SELECT image_id FROM images WHERE dataset = ?", [dataset.name]).fetchall()
+    if known and not {image_id for (image_id,) in known} & {image.image_id for image in dataset.images}:
+        message = (
+            f"expected {dataset.name} to be the data set of that name in {store.root}, got {len(dataset.images)} "
+            f"images, none of which is among its {len(known)}; give this one another name with --name"
+        )
+        raise UsageError(message)
 
 
 def write_registries(store: Store, run: Run) -> None:

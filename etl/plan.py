@@ -22,7 +22,10 @@ EXTRACTION_VERSION = 1
 """Raised when the same inputs would give other maps: parts of an older version are then computed again."""
 
 IMAGES_PER_SHARD = 64
-"""Images in a piece on average: about what a killed run loses."""
+"""Images in a piece on average, in a large data set: about what a killed run loses. Small ones have smaller pieces."""
+
+# Images from which on pieces have their full size.
+_LARGE = 1000
 
 # Bytes on disk, as found in published stores: a map beside its values (keys, masses, placement), the score of a map,
 # and the score of a map against one box.
@@ -126,13 +129,14 @@ def plan_model(checkpoint: Checkpoint, requests: Sequence[MethodRequest] | None,
 def shards(images: Sequence[Image]) -> list[tuple[Image, ...]]:
     """Images in the store's order, in pieces that are computed, written and skipped as one.
 
-    A piece ends where the hash of an image's name says so, every `IMAGES_PER_SHARD` images on average and at the latest
-    after four times as many: an image that is added or taken away changes its own piece and leaves the others alone.
+    A piece ends where the hash of an image's name says so, and at the latest after four times the average: an image
+    that is added or taken away changes its own piece and leaves the others alone.
     """
+    average = IMAGES_PER_SHARD if len(images) >= _LARGE else max(1, IMAGES_PER_SHARD // 4)
     pieces: list[list[Image]] = [[]]
     for image in images:
         pieces[-1].append(image)
-        ends_here = int(hashlib.sha256(image.image_id.encode()).hexdigest(), 16) % IMAGES_PER_SHARD == 0
-        if ends_here or len(pieces[-1]) >= 4 * IMAGES_PER_SHARD:
+        ends_here = int(hashlib.sha256(image.image_id.encode()).hexdigest(), 16) % average == 0
+        if ends_here or len(pieces[-1]) >= 4 * average:
             pieces.append([])
     return [tuple(piece) for piece in pieces if piece]

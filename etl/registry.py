@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from etl.ingest import write_rows
 from ssl_attn.errors import SslAttnError
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from etl.run import Run
     from etl.store import Store
     from ssl_attn.methods import MethodRequest
+    from ssl_attn.models.card import Verdict
     from ssl_attn.models.load import Checkpoint
 
 
-_UNTRAINED: dict[str, Any] = {
-    "verdict": "baseline",
-    "note": "Random weights: what the architecture, positions and padding produce without any training.",
-}
+_UNTRAINED = "Random weights: what the architecture, positions and padding produce without any training."
+_UNKNOWN_TRAINING = "Judged by architecture: how these weights were trained is not on record."
 
 
 def locked_revision(store: Store, model: str, hf_id: str) -> str | None:
@@ -80,10 +79,20 @@ def write_model(store: Store, run: Run, checkpoint: Checkpoint) -> None:
     }
     slice_ = f"{checkpoint.name}/{checkpoint.variant}"
     write_rows(store, run, "models", None, [row], slice_=slice_)
-    # Random weights are a yardstick: how far a method suits a trained model says nothing about them.
-    judged = [v if checkpoint.variant == FROZEN else replace(v, **_UNTRAINED) for v in checkpoint.family.verdicts]
-    verdicts = [{**key, "method": v.method, "verdict": v.verdict, "note": v.note} for v in judged]
+    verdicts = [
+        {**key, "method": v.method, "verdict": v.verdict, "note": v.note}
+        for v in (_judged(checkpoint, verdict) for verdict in checkpoint.family.verdicts)
+    ]
     write_rows(store, run, "verdicts", None, verdicts, slice_=slice_)
+
+
+def _judged(checkpoint: Checkpoint, verdict: Verdict) -> Verdict:
+    """A family's verdict as it holds for one checkpoint: random weights are a yardstick, not a model to be judged."""
+    if checkpoint.variant != FROZEN:
+        return replace(verdict, verdict="baseline", note=_UNTRAINED)
+    if checkpoint.card is None:
+        return replace(verdict, note=f"{_UNKNOWN_TRAINING} {verdict.note}")
+    return verdict
 
 
 def write_params(store: Store, run: Run, requests: Sequence[MethodRequest]) -> None:

@@ -18,7 +18,7 @@ from pages._shared.viewer import Box, Drawing, Heat, Picture, viewer
 from pages._shared.warehouse import rows
 from ssl_attn.errors import SslAttnError
 from ssl_attn.metrics.percentiles import DEFAULT_PERCENTILE
-from ssl_attn.overlay import COLOUR_MAPS, THRESHOLDS, cut_value
+from ssl_attn.overlay import COLOUR_MAPS, THRESHOLDS, cut_value, visible_range
 from ssl_attn.similarity import box_similarity
 
 if TYPE_CHECKING:
@@ -173,8 +173,8 @@ def _map_heat(stored: StoredMap, choice: MapChoice, drawing: Drawing, percentile
         stored.values,
         stored.placement,
         f"{choice.title} · {stored.grid}",
-        f"{stored.values.min():.2g}",
-        f"{stored.values.max():.2g}",
+        visible_range(stored.values, stored.placement),
+        ".2g",
         cut,
     )
 
@@ -200,8 +200,8 @@ def _similarity_heat(choice: MapChoice, image_id: str, box: Mapping[str, Any]) -
         found.values,
         placement,
         f"Cosine similarity to {box['name']} · layer {patches['layer'][0]} · {grid_h} × {grid_w} patches",
-        f"{found.low:.3f}",
-        f"{found.high:.3f}",
+        (found.low, found.high),
+        ".3f",
         query=found.weight > 0,
     )
 

@@ -192,7 +192,7 @@ def _breakdowns(series: Series, name: str, colours: dict[str, str], choice: Choi
         st.subheader(f"By style and by feature: {name}", anchor=False)
         layer = filters.steps(
             "Layer",
-            "layer",
+            "at_layer",
             [*(str(layer) for layer in layers), LAST_LAYER],
             default=LAST_LAYER,
             words=lambda text: f"last ({layers[-1]})" if text == LAST_LAYER else text,

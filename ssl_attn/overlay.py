@@ -13,7 +13,7 @@ import cmap
 import numpy as np
 
 from ssl_attn.errors import UsageError
-from ssl_attn.geometry import CANVAS_SIZE, rasterise
+from ssl_attn.geometry import CANVAS_SIZE, coverage, rasterise
 from ssl_attn.metrics.canvas import bilinear_weights, to_canvas
 from ssl_attn.metrics.percentiles import selected_pixels
 
@@ -108,12 +108,12 @@ def overlay(
 ) -> Bytes:
     """A map `(grid_h, grid_w)` as a layer `(height, width, 4)` to lay over its image, RGBA with straight alpha.
 
-    Colours span the map's least to greatest value. What the view hides is shaded black. A threshold is always that of
-    the smooth map, which is what was scored, also where the patches are drawn.
+    Colours span the least to the greatest value that the image shows. What the view hides is shaded black. A threshold
+    is always that of the smooth map, which is what was scored, also where the patches are drawn.
     """
     drawn, visible = on_image(values, placement, width=width, height=height, smooth=smooth)
     layer = np.zeros((height, width, 4), dtype=np.uint8)
-    layer[..., :3] = colour_table(colours)[_levels(drawn, values)]
+    layer[..., :3] = colour_table(colours)[_levels(drawn, *visible_range(values, placement))]
     layer[..., 3] = round(opacity * 255)
     if threshold != "off":
         smoothed, _ = on_image(values, placement, width=width, height=height)
@@ -126,9 +126,14 @@ def overlay(
     return layer
 
 
-def _levels(drawn: Floats, values: NDArray[np.floating]) -> NDArray[np.int64]:
+def visible_range(values: NDArray[np.floating], placement: Placement) -> tuple[float, float]:
+    """Least and greatest value of the cells that show a part of the image; those that lie on padding do not count."""
+    shown = values[coverage(placement.visible_canvas[None], *values.shape)[0] > 0]
+    return float(shown.min()), float(shown.max())
+
+
+def _levels(drawn: Floats, low: float, high: float) -> NDArray[np.int64]:
     """Rows of the colour table; a map without a range is drawn in the lowest colour."""
-    low, high = float(values.min()), float(values.max())
     if not high > low:
         return np.zeros(drawn.shape, dtype=np.int64)
     return np.rint(np.clip((drawn - low) / (high - low), 0, 1) * 255).astype(np.int64)

@@ -17,6 +17,7 @@ from ssl_attn.overlay import (
     cut_value,
     on_image,
     overlay,
+    visible_range,
 )
 
 WHOLE = Placement(1.0, 0.0, 1.0, 0.0)
@@ -156,3 +157,13 @@ def test_colour_maps_have_256_rows_and_rise_in_lightness(name):
 def test_other_colour_maps_are_refused_by_name():
     with pytest.raises(UsageError, match="viridis, magma"):
         colour_table("jet")
+
+
+def test_colours_span_what_the_image_shows_and_not_the_padding():
+    """Half as high as wide, letterboxed: the outer rows of a 4 x 4 grid lie on padding."""
+    placement = Placement(scale_x=1.0, offset_x=0.0, scale_y=0.5, offset_y=0.25)
+    values = np.array([[9.0] * 4, [1.0, 2.0, 3.0, 4.0], [1.0] * 4, [9.0] * 4])
+    assert visible_range(values, placement) == (1.0, 4.0)
+    layer = overlay(values, placement, width=64, height=32, smooth=False)
+    brightest = colour_table("viridis")[255]
+    assert (layer[2, 60, :3] == brightest).all()

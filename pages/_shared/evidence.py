@@ -47,6 +47,8 @@ def left_out(row: Mapping[str, Any], stored: StoredMap) -> None:
         said.append(f"the map shows the other {row['mass_patch']:.1%}")
     else:
         said.append("this method has no share on CLS or registers")
+    if stored.on_padding > 1e-3:
+        said.append(f"{stored.on_padding:.0%} of the map lies on padding, which is neither drawn nor scored")
     if stored.hidden > 1e-3:
         said.append(f"the view hides {stored.hidden:.0%} of the image (shaded)")
     text = ", ".join(said)

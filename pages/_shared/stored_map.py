@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssl_attn.geometry import PLACEMENT_COLUMNS, Placement
+from ssl_attn.geometry import PLACEMENT_COLUMNS, Placement, coverage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,14 @@ class StoredMap:
     def grid(self) -> str:
         """The grid in words."""
         return f"{self.values.shape[0]} × {self.values.shape[1]} cells"
+
+    @property
+    def on_padding(self) -> float:
+        """Share of the map's positive part that lies where the view has padding and not the image."""
+        positive = np.maximum(self.values, 0)
+        total = positive.sum()
+        shown = coverage(self.placement.visible_canvas[None], *self.values.shape)[0]
+        return float(1 - (positive * shown).sum() / total) if total > 0 else 0.0
 
     @property
     def hidden(self) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ssl_attn.cli.options import (
+    EXIT_INTERRUPTED,
     EXIT_QUARANTINED,
     DataOption,
     DatasetOption,
@@ -91,8 +92,12 @@ def build(
             return
         for cost in costs:
             typer.echo(_say(cost), err=True)
-        with target.locked():
-            report = run_build(target, read, plans, progress=progress)
+        try:
+            with target.locked():
+                report = run_build(target, read, plans, progress=progress)
+        except KeyboardInterrupt:
+            typer.echo("Stopped. What is finished is kept: the same command goes on from there.", err=True)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
     if as_json:
         typer.echo(json.dumps({**asdict(report), "store": str(target.root)}))
     else:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 EXIT_QUARANTINED = 3
 """Finished, with inputs left out."""
 
+EXIT_INTERRUPTED = 130
+"""Stopped by Ctrl-C, as shells number it."""
+
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Folder of the warehouse [default: warehouse/store]")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts")]
 DatasetOption = Annotated[str, typer.Option("--dataset", help="Format of the data: see `ssl-attn datasets`")]

@@ -28,6 +28,9 @@ def sql(
     if output_format == "parquet" and output is None:
         message = "expected --output FILE with --format parquet, got none; Parquet does not go to a terminal"
         raise UsageError(message)
+    if not query.strip(" \t\n;"):
+        message = "expected a query, got nothing; try ssl-attn sql \"FROM leaderboard('iou', 90)\""
+        raise UsageError(message)
     with connect(_existing(store)) as catalog:
         try:
             if output is not None:
@@ -146,19 +149,29 @@ def _existing(store: Path | None) -> Path:
 
 
 def _print_table(catalog: object, query: str) -> None:
+    """A table where it fits; on a terminal too narrow for it, one line a value, row by row."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     result = catalog.execute(query)  # type: ignore[attr-defined]
     names = [column[0] for column in result.description or ()]
-    rows = result.fetchall()
-    # A terminal shows its own width; a pipe or a file shows everything.
-    console = Console(width=None if sys.stdout.isatty() else max(400, 24 * len(names)))
-    table = Table(*names, show_edge=False, pad_edge=False)
-    for row in rows:
-        table.add_row(*(escape(_shown(value)) for value in row))
-    console.print(table)
+    rows = [[_shown(value) for value in row] for row in result.fetchall()]
+    widths = [max(len(cell) for cell in column) for column in zip(names, *rows, strict=True)]
+    needed = sum(widths) + 3 * len(widths)
+    terminal = sys.stdout.isatty()
+    console = Console(width=None if terminal else needed + 1)
+    if terminal and needed > console.width:
+        margin = max(map(len, names))
+        for number, row in enumerate(rows, 1):
+            console.rule(f"{number} of {len(rows)}", align="left", style="dim")
+            for name, cell in zip(names, row, strict=True):
+                console.print(f"[bold]{escape(name.ljust(margin))}[/]  {escape(cell)}", highlight=False)
+    else:
+        table = Table(*names, show_edge=False, pad_edge=False)
+        for row in rows:
+            table.add_row(*map(escape, row))
+        console.print(table)
     console.print(f"{len(rows)} rows", style="dim")
 
 

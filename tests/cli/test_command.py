@@ -181,3 +181,55 @@ def test_asking_and_looking_start_without_torch():
         "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'streamlit')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_narrow_terminal_gets_a_line_a_value(store):
+    """What a person sees in 80 columns, through a real terminal."""
+    import pty
+
+    leader, follower = pty.openpty()
+    arguments = [COMMAND, "sql", "--store", store, "FROM leaderboard('iou', 90)"]
+    subprocess.run(arguments, stdout=follower, check=True, env={**os.environ, "COLUMNS": "80", "TERM": "dumb"})
+    os.close(follower)
+    shown = b""
+    try:
+        while chunk := os.read(leader, 65536):
+            shown += chunk
+    except OSError:  # the terminal's end of file
+        pass
+    lines = shown.decode().splitlines()
+    assert any(line.startswith("value ") and "0." in line for line in lines)
+    assert any(line.startswith("verdict ") for line in lines)
+    assert "…" not in shown.decode()
+
+
+def test_output_is_added_to_a_file_that_is_redirected_to(store, tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("precious\n")
+    with log.open("a") as stream:
+        arguments = [COMMAND, "sql", "--store", store, "SELECT 1 AS a", "--format", "csv"]
+        subprocess.run(arguments, stdout=stream, check=True)
+    assert log.read_text().split() == ["precious", "a", "1"]
+
+
+def test_one_name_for_two_models_is_refused_before_any_work(tmp_path, coco_file, tiny_folders):
+    models = f"m={tiny_folders['vit']},m={tiny_folders['resnet']}"
+    done = run("build", "--dataset", "coco", "--data", coco_file, "--models", models, "--store", tmp_path / "store")
+    assert done.returncode == 2
+    assert "expected every model once, got m again" in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_empty_query_is_refused(store):
+    done = run("sql", "--store", store, " ;")
+    assert (done.returncode, "expected a query, got nothing" in done.stderr) == (2, True)
+
+
+def test_a_draft_can_be_forgotten(tmp_path, coco_file, tiny_folders):
+    root = tmp_path / "store"
+    run("extract", *build_arguments(root, coco_file, tiny_folders)[1:])
+    assert run("publish", "--store", root).returncode == 1
+    assert run("discard", "--store", root).returncode == 0
+    done = run(*build_arguments(root, coco_file, tiny_folders))
+    assert done.returncode == 0, done.stderr
+    assert run("check", "--store", root).returncode == 0

@@ -175,7 +175,7 @@ def test_changed_boxes_are_scored_again_without_the_model(tmp_path, pictures, ti
 
 
 def test_a_killed_run_loses_at_most_one_shard(tmp_path, pictures, tiny_folders, monkeypatch):
-    monkeypatch.setattr("etl.plan.IMAGES_PER_SHARD", 3)
+    monkeypatch.setattr("etl.plan.IMAGES_PER_SHARD", 12)
     store = Store(tmp_path)
     plans = plan_of(store, tiny_folders["dinov2"], "m", ["cls"], features=False)
     written = []
@@ -382,7 +382,7 @@ def test_an_unsound_draft_is_not_published_and_can_be_forgotten(tmp_path, pictur
 def test_an_added_image_redoes_its_own_piece_and_names_the_models_that_lack_it(
     tmp_path, pictures, tiny_folders, monkeypatch
 ):
-    monkeypatch.setattr("etl.plan.IMAGES_PER_SHARD", 3)
+    monkeypatch.setattr("etl.plan.IMAGES_PER_SHARD", 12)
     store = Store(tmp_path)
     fewer = dataclasses.replace(
         pictures,
@@ -412,3 +412,23 @@ def test_short_number_formats_go_through_the_whole_chain(tmp_path, pictures, tin
     assert rows(store, "SELECT count(*) FROM maps WHERE peak IS NULL") == [(0,)]
     assert rows(store, "SELECT DISTINCT dtype FROM runs") == [(dtype,)]
     assert rows(store, "SELECT count(DISTINCT model) FROM leaderboard('iou', 90)") == [(3,)]
+
+
+def test_a_data_set_without_images_is_refused(tmp_path, pictures, tiny_folders):
+    store = Store(tmp_path)
+    with pytest.raises(UsageError, match="expected at least one image"):
+        build(store, dataclasses.replace(pictures, images=(), boxes=()), plan_of(store, tiny_folders["vit"], "m"))
+
+
+def test_another_data_set_of_the_same_name_is_refused(tmp_path, pictures, tiny_folders):
+    store = Store(tmp_path)
+    plans = plan_of(store, tiny_folders["vit"], "m", ["cls"])
+    build(store, pictures, plans)
+    renamed = tuple(dataclasses.replace(image, image_id=f"x{image.image_id}") for image in pictures.images)
+    with pytest.raises(UsageError, match="give this one another name with --name"):
+        build(store, dataclasses.replace(pictures, images=renamed, boxes=()), plans)
+
+
+def test_a_checkpoint_without_a_card_is_judged_by_architecture_and_says_so(built):
+    notes = rows(built, "SELECT DISTINCT note FROM verdicts WHERE model = ?", REGISTERS)
+    assert all(note.startswith("Judged by architecture") for (note,) in notes)

@@ -131,9 +131,9 @@ def test_the_chosen_series_drives_the_lower_charts(opened, dashboard_store):
 def test_breakdowns_follow_the_layer_control(opened, dashboard_store):
     app = opened(dashboard_store)
     last = figure(app, "by-style")["data"][0]["x"]
-    app.select_slider(key="layer").set_value("0").run()
+    app.select_slider(key="at_layer").set_value("0").run()
     assert not app.exception
-    assert app.query_params["layer"] == "0"
+    assert app.query_params["at_layer"] == "0"
     assert figure(app, "by-style")["data"][0]["x"] != last
     assert "layer 0" in texts(app)
 

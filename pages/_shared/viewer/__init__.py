@@ -49,15 +49,16 @@ class Picture:
 class Heat:
     """A map `(grid_h, grid_w)` and where the image lies on its canvas.
 
-    `title` and `low`, `high` (as text) label the colour bar. `cut` is the value from which on a threshold selects;
-    `query` `(grid_h, grid_w)` marks the cells that a similarity was asked from.
+    `title` and the ends of `span`, the values that the colours span, written with the format `digits`, label the colour
+    bar. `cut` is the value from which on a threshold selects; `query` `(grid_h, grid_w)` marks the cells that a
+    similarity was asked from.
     """
 
     values: NDArray[np.floating]
     placement: Placement
     title: str
-    low: str
-    high: str
+    span: tuple[float, float]
+    digits: str
     cut: float | None = None
     query: NDArray[np.bool_] | None = None
 
@@ -125,8 +126,9 @@ def _heat(heat: Heat) -> dict[str, Any]:
         "values": heat.values.ravel().tolist(),
         "placement": asdict(heat.placement),
         "title": heat.title,
-        "low": heat.low,
-        "high": heat.high,
+        "span": heat.span,
+        "low": format(heat.span[0], heat.digits),
+        "high": format(heat.span[1], heat.digits),
         "cut": heat.cut,
         "query": None if heat.query is None else heat.query.ravel().tolist(),
     }

@@ -17,6 +17,7 @@ export default function (component) {
   update(view)
   return () => {
     view.observer.disconnect()
+    document.removeEventListener("keydown", view.escape)
     instances.delete(root)
   }
 }
@@ -60,12 +61,15 @@ function build(root) {
   view.back.onclick = () => view.choose("")
   view.image.onerror = () => lose(view, true)
   view.image.onload = () => lose(view, false)
-  root.onkeydown = (event) => {
-    if (event.key === "Escape" && view.data.selected) {
+  // Wherever the focus is, unless something nearer wants the key: a list that is open, a field that is typed in.
+  view.escape = (event) => {
+    const busy = event.defaultPrevented || event.target.closest?.("input, textarea, [role=listbox], [role=dialog]")
+    if (event.key === "Escape" && view.data.selected && !busy) {
       event.preventDefault()
       view.choose("")
     }
   }
+  document.addEventListener("keydown", view.escape)
   view.stage.onpointermove = (event) => read(view, event)
   view.stage.onpointerleave = () => (view.reading.textContent = "")
   view.observer = new ResizeObserver(() => paint(view))
@@ -203,8 +207,8 @@ function paint(view) {
   const { values, rows, columns, placement: p } = heat
   const xs = samples(width, p.scale_x, p.offset_x, columns)
   const ys = samples(height, p.scale_y, p.offset_y, rows)
-  const least = Math.min(...values)
-  const range = Math.max(...values) - least
+  const [least, most] = heat.span
+  const range = most - least
   const opacity = Math.round(drawing.opacity * 255)
   const selected = new Uint8Array(width * height)
   const picture = context.createImageData(width, height)
@@ -218,7 +222,8 @@ function paint(view) {
       }
       const between = interpolate(values, columns, xs, ys, x, y)
       const value = drawing.smooth ? between : values[ys.cell[y] * columns + xs.cell[x]]
-      const level = range > 0 ? 3 * Math.round(((value - least) / range) * 255) : 0
+      const share = range > 0 ? Math.min(1, Math.max(0, (value - least) / range)) : 0
+      const level = 3 * Math.round(share * 255)
       pixels[4 * at] = table[level]
       pixels[4 * at + 1] = table[level + 1]
       pixels[4 * at + 2] = table[level + 2]

@@ -1,4 +1,5 @@
--- What every macro asks first: is this a metric, percentile or model that the store knows? If not, an error lists those it knows.
+-- The metric, if the store has summaries of it for this kind of group (all, style, feature_type); else an error lists those
+-- it has. The other known_* macros do the same for their kind.
 CREATE OR REPLACE MACRO known_metric(of_metric, of_kind) AS (
     SELECT CASE
         WHEN coalesce(bool_or(metric = of_metric), false) THEN of_metric
@@ -10,6 +11,7 @@ CREATE OR REPLACE MACRO known_metric(of_metric, of_kind) AS (
     FROM (SELECT DISTINCT metric FROM aggregates WHERE group_kind = of_kind)
 );
 
+-- The model, if the store has it.
 CREATE OR REPLACE MACRO known_model(of_model) AS (
     SELECT CASE
         WHEN coalesce(bool_or(model = of_model), false) THEN of_model
@@ -30,10 +32,12 @@ CREATE OR REPLACE MACRO known_percentile(of_metric, at_percentile, of_kind, of_s
         WHEN coalesce(bool_or(percentile = at_percentile), false) THEN at_percentile
         ELSE error(format(
             'expected a percentile of {} out of {}; got {}', of_metric,
-            coalesce(
-                string_agg(CASE WHEN percentile = -1 THEN 'none (it has no threshold)' ELSE percentile::VARCHAR END, ', ' ORDER BY percentile),
-                '(none: nothing is aggregated yet)'
-            ),
+            CASE
+                WHEN count(*) = 0 THEN '(none: nothing is aggregated yet)'
+                WHEN max(percentile) = -1 THEN 'none (it has no threshold)'
+                WHEN count(*) = max(percentile) - min(percentile) + 1 THEN format('{} to {}', min(percentile), max(percentile))
+                ELSE string_agg(percentile::VARCHAR, ', ' ORDER BY percentile)
+            END,
             at_percentile
         ))
     END::SMALLINT
@@ -55,6 +59,7 @@ CREATE OR REPLACE MACRO known_layer(at_layer) AS (
     FROM (SELECT DISTINCT layer FROM aggregates)
 );
 
+-- The method, if the store has summaries of it.
 CREATE OR REPLACE MACRO known_method(of_method) AS (
     SELECT CASE
         WHEN coalesce(bool_or(method = of_method), false) THEN of_method
