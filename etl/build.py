@@ -124,16 +124,14 @@ def extract_all(
     return ingested
 
 
-def build(
-    store: Store, dataset: Dataset, plans: Sequence[ModelPlan], *, command: str = "build", progress: Progress = SILENT
-) -> BuildReport:
+def build(store: Store, dataset: Dataset, plans: Sequence[ModelPlan], *, progress: Progress = SILENT) -> BuildReport:
     """Run every stage and publish the result; whatever an earlier run finished is not done again.
 
     Raises:
         SslAttnError: a check found rows that must not be; nothing is published then.
     """
     started = time.perf_counter()
-    run = new_run(command, dataset, plans)
+    run = new_run("build", dataset, plans)
     ingested = extract_all(store, dataset, plans, run, progress=progress)
     score(store, run, progress=progress)
     aggregate(store, run, progress=progress)

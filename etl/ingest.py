@@ -61,35 +61,11 @@ def ingest(store: Store, dataset: Dataset, run: Run, *, progress: Progress = SIL
     dropped = drop_stale(store, dataset.name, images)
     write_rows(store, run, "images", dataset.name, [_image_row(image) for image in images])
     boxes = sorted((b for b in dataset.boxes if b.image_id in readable), key=lambda b: (b.image_id, b.box_id))
-    write_rows(
-        store,
-        run,
-        "boxes",
-        dataset.name,
-        [
-            {
-                "box_id": b.box_id,
-                "image_id": b.image_id,
-                "feature_type": b.feature_type,
-                "feature_group": b.feature_group,
-                "x": b.x,
-                "y": b.y,
-                "width": b.width,
-                "height": b.height,
-                "area": b.area,
-            }
-            for b in boxes
-        ],
-    )
-    features = [
-        {"feature_type": f.feature_type, "name": f.name, "parent": list(f.parents)}
-        for f in sorted(dataset.feature_types, key=lambda f: f.feature_type)
-    ]
-    write_rows(store, run, "feature_types", dataset.name, features)
-    left_out = [
-        {"what": q.what, "identifier": q.identifier, "rule": q.rule, "expected": q.expected, "found": q.found}
-        for q in quarantine
-    ]
+    write_rows(store, run, "boxes", dataset.name, [_row("boxes", box) for box in boxes])
+    features = sorted(dataset.feature_types, key=lambda f: f.feature_type)
+    rows = [_row("feature_types", feature, parent=list(feature.parents)) for feature in features]
+    write_rows(store, run, "feature_types", dataset.name, rows)
+    left_out = [_row("quarantine", entry) for entry in quarantine]
     write_rows(store, run, "quarantine", dataset.name, left_out, stamp={"run_id": run.run_id})
     write_registries(store, run)
     return Ingested(images, quarantine, dropped)
@@ -111,35 +87,8 @@ def _refuse_empty_or_other(store: Store, dataset: Dataset) -> None:
 
 def write_registries(store: Store, run: Run) -> None:
     """Write methods and metrics as rows, so that SQL and pages read the same facts as the code."""
-    methods = [
-        {
-            "method": m.name,
-            "label": m.label,
-            "description": m.description,
-            "fusion": m.fusion,
-            "signed": m.signed,
-            "per_head": m.per_head,
-            "source": m.source,
-        }
-        for m in METHODS.values()
-    ]
-    write_rows(store, run, "methods", None, methods)
-    metrics = [
-        {
-            "metric": m.name,
-            "label": m.label,
-            "formula": m.formula,
-            "direction": m.direction,
-            "low": m.low,
-            "high": m.high,
-            "unit": m.unit,
-            "chance": m.chance,
-            "thresholded": m.thresholded,
-            "source": m.source,
-        }
-        for m in METRICS.values()
-    ]
-    write_rows(store, run, "metrics", None, metrics)
+    write_rows(store, run, "methods", None, [_row("methods", m, method=m.name) for m in METHODS.values()])
+    write_rows(store, run, "metrics", None, [_row("metrics", m, metric=m.name) for m in METRICS.values()])
 
 
 def write_rows(
@@ -172,19 +121,14 @@ def preview_path(image: Image) -> str:
     return f"previews/{image.sha256[:2]}/{image.sha256}.webp"
 
 
+def _row(table: str, value: object, **others: object) -> dict[str, object]:
+    """A value object as a row: a column is the attribute of its name unless it is given; the run is stamped later."""
+    names = [name for name in TABLES[table].stored_schema.names if name != "run_id"]
+    return {name: others[name] if name in others else getattr(value, name) for name in names}
+
+
 def _image_row(image: Image) -> dict[str, object]:
-    return {
-        "image_id": image.image_id,
-        "path": str(image.path),
-        "sha256": image.sha256,
-        "preview": preview_path(image),
-        "width": image.width,
-        "height": image.height,
-        "style": list(image.styles),
-        "source_id": image.source_id,
-        "split": image.split,
-        "licence": image.licence,
-    }
+    return _row("images", image, path=str(image.path), preview=preview_path(image), style=list(image.styles))
 
 
 def _write_previews(store: Store, images: Iterable[Image], progress: Progress) -> dict[str, Quarantined]:

@@ -139,11 +139,16 @@ def clip(boxes: Floats) -> Floats:
 
 
 def visible_fraction(boxes: Floats, placement: Placement) -> Floats:
-    """Share of each box's area that the canvas shows, `(n,)`, for boxes `(n, 4)` in image fractions."""
+    """Share of each box's area that the canvas shows, `(n,)`, for boxes `(n, 4)` in image fractions.
+
+    What is cut off is taken from 1, so that a box that is shown whole has exactly 1 however thin it is.
+    """
     mapped = placement.to_canvas(boxes)
-    seen = clip(mapped)
-    whole = mapped[:, 2] * mapped[:, 3]
-    return np.divide(seen[:, 2] * seen[:, 3], whole, out=np.zeros(len(boxes)), where=whole > 0)
+    start, extent = mapped[:, :2], mapped[:, 2:]
+    cut = np.maximum(-start, 0.0) + np.maximum(start + extent - 1.0, 0.0)
+    lost = np.divide(cut, extent, out=np.ones_like(cut), where=extent > 0)
+    shares: Floats = np.clip(1.0 - lost, 0.0, 1.0).prod(axis=1)
+    return shares
 
 
 def rasterise(boxes: Floats, height: int, width: int) -> Bools:

@@ -237,6 +237,11 @@ class TestVisibleFraction:
         shares = visible_fraction(boxes, placement)
         assert np.all((shares >= 0) & (shares <= 1 + 1e-9))
 
+    def test_a_box_shown_whole_has_exactly_one_however_thin(self):
+        placement = Placement(scale_x=0.5, offset_x=0.0, scale_y=8 / 29, offset_y=1 / 29)
+        thin = np.array([[0.0, 0.0, 1.0, 2.220446049250313e-16], [0.3, 0.7, 1e-12, 0.1]])
+        assert visible_fraction(thin, placement).tolist() == [1.0, 1.0]
+
     def test_half_of_a_box_beyond_the_crop(self):
         placement = Placement(scale_x=2.0, offset_x=-0.5, scale_y=1.0, offset_y=0.0)  # the middle half of the width
         inside, half, outside, empty = visible_fraction(

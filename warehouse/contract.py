@@ -63,6 +63,7 @@ _LAYER = Column("layer", pa.int16(), "Layer from 0; -1 is the whole model")
 _HEAD = Column("head", pa.int16(), "Head from 0; -1 is all heads, fused as the method says")
 _FEATURE = Column("feature_type", pa.string(), "Feature type")
 _MAP_KEYS = (_DATASET, _MODEL, _VARIANT, _METHOD, _RUN, _PARAMS, _TARGET, _VIEW, _INPUT_SIZE, _IMAGE, _LAYER, _HEAD)
+_FEATURE_KEYS = (_DATASET, _MODEL, _VARIANT, _RUN, _VIEW, _INPUT_SIZE, _IMAGE, _LAYER)
 _PLACEMENT = (
     Column("scale_x", pa.float64(), "Canvas = scale * image + offset, fractions, horizontal"),
     Column("offset_x", pa.float64(), "See scale_x"),
@@ -267,14 +268,7 @@ _TABLES = (
         "a patch of one image in a layer",
         ("dataset", "model", "variant"),
         (
-            _DATASET,
-            _MODEL,
-            _VARIANT,
-            _RUN,
-            _VIEW,
-            _INPUT_SIZE,
-            _IMAGE,
-            _LAYER,
+            *_FEATURE_KEYS,
             Column("patch", pa.int32(), "Patch, row by row"),
             Column("grid_h", pa.int16(), "Rows of patches"),
             Column("grid_w", pa.int16(), "Columns of patches"),
@@ -288,14 +282,7 @@ _TABLES = (
         "an image in a layer",
         ("dataset", "model", "variant"),
         (
-            _DATASET,
-            _MODEL,
-            _VARIANT,
-            _RUN,
-            _VIEW,
-            _INPUT_SIZE,
-            _IMAGE,
-            _LAYER,
+            *_FEATURE_KEYS,
             Column("readout", pa.string(), "How the vector was read out: cls, map_probe or gap"),
             Column("vector", _CURVE, "The model's image embedding before any projection or classifier"),
         ),
