@@ -146,8 +146,8 @@ def visible_fraction(boxes: Floats, placement: Placement) -> Floats:
     mapped = placement.to_canvas(boxes)
     start, extent = mapped[:, :2], mapped[:, 2:]
     cut = np.maximum(-start, 0.0) + np.maximum(start + extent - 1.0, 0.0)
-    lost = np.divide(cut, extent, out=np.ones_like(cut), where=extent > 0)
-    shares: Floats = np.clip(1.0 - lost, 0.0, 1.0).prod(axis=1)
+    lost = np.divide(np.minimum(cut, extent), extent, out=np.ones_like(cut), where=extent > 0)
+    shares: Floats = (1.0 - lost).prod(axis=1)
     return shares
 
 
