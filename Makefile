@@ -24,6 +24,7 @@ app: $(READY)  ## the dashboard on the default store
 
 bench: $(READY)  ## the speed benchmarks
 	$(BIN)/ssl-attn bench extract $(ARGS)
+	$(BIN)/ssl-attn bench score $(ARGS)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -11,15 +11,21 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
+from ssl_attn.baselines import BASELINES
 from ssl_attn.cli.models import registry_markdown
 from ssl_attn.methods import METHODS
 from ssl_attn.metrics import METRICS
 from ssl_attn.metrics.scoring import OUTCOMES
-from warehouse.catalog import sql_files
+from warehouse.catalog import connect, sql_files
 from warehouse.contract import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from ssl_attn.metrics import Metric
+    from warehouse.contract import Column
 
 DOCS = Path(__file__).resolve().parent
 
@@ -34,19 +40,42 @@ def renewed(document: str) -> str:
 
 
 def _metrics() -> str:
-    heading = ("Metric", "Label", "Formula", "Better", "Range", "Chance", "Threshold", "Source")
+    lines = []
+    for metric in METRICS.values():
+        targets = {"boxes": "the boxes", "soft": "the soft target", "none": "nothing"}[metric.target]
+        each = ", and each box by itself" if metric.per_box else ""
+        facts = {
+            "Formula": metric.formula,
+            "Better": f"{_BETTER[metric.direction]}; {_range(metric)}",
+            "Chance": metric.chance,
+            "Compared with": f"{targets}{each}{'; a number at each percentile 1 to 99' if metric.thresholded else ''}",
+            "Source": metric.source,
+        }
+        if metric.warning:
+            facts["Beware"] = metric.warning
+        lines += [f"### {metric.label}: `{metric.name}`", "", metric.meaning, "", _table(("", ""), facts.items()), ""]
+    return "\n".join(lines).rstrip()
+
+
+_BETTER = {"higher": "higher", "lower": "**lower**", "neither": "neither: it describes the map"}
+
+
+def _range(metric: Metric) -> str:
+    low, high = (None if bound is None else f"{bound:.4g}" for bound in (metric.low, metric.high))
+    spans = {
+        (True, True): f"{low} to {high}",
+        (True, False): f"{low} or more",
+        (False, True): f"at most {high}",
+        (False, False): "no bounds",
+    }
+    return f"{spans[low is not None, high is not None]} ({metric.unit})"
+
+
+def _baselines() -> str:
+    heading = ("Baseline", "Label", "What map it is", "Bound", "Its rows", "Source")
     rows = (
-        (
-            f"`{metric.name}`",
-            metric.label,
-            metric.formula,
-            metric.direction,
-            f"{metric.low:g} to {metric.high:g} ({metric.unit})",
-            metric.chance,
-            "percentiles 1 to 99" if metric.thresholded else "none",
-            metric.source,
-        )
-        for metric in METRICS.values()
+        (f"`{each.name}`", each.label, each.description, each.bound, f"`{each.rows}`", each.source)
+        for each in BASELINES.values()
     )
     return _table(heading, rows)
 
@@ -72,20 +101,62 @@ def _tables() -> str:
     for table in TABLES.values():
         partitions = ", ".join(f"`{key}`" for key in table.partition_by) or "nothing"
         lines += [f"### `{table.name}`", "", f"One row is {table.grain}. Partitioned by {partitions}.", ""]
-        rows = ((f"`{column.name}`", str(column.type), column.meaning) for column in table.columns)
+        rows = ((f"`{column.name}`", _type(column), _meaning(column)) for column in table.columns)
         lines += [_table(("Column", "Type", "Meaning"), rows), ""]
     return "\n".join(lines).rstrip()
 
 
-def _sql(*layers: str) -> str:
-    rows = []
+def _type(column: Column) -> str:
+    item = column.type.value_type if pa.types.is_list(column.type) else None
+    return str(column.type) if item is None else f"list of {item}"
+
+
+def _meaning(column: Column) -> str:
+    return column.meaning if column.expression is None else f"{column.meaning} (computed when it is read)"
+
+
+def _relations(*layers: str) -> str:
+    """Every view and table macro of some layers of SQL, with its columns as an empty store has them."""
+    lines = []
+    with connect(DOCS / "no store") as catalog:
+        for signature, comment, text in _definitions(*layers):
+            name, _, parameters = signature.partition("(")
+            if parameters and "AS TABLE" not in text:
+                continue
+            call = f"{name}({_placeholders(parameters.removesuffix(')'))})" if parameters else name
+            columns = catalog.execute(f"DESCRIBE FROM {call}").fetchall()
+            listed = ", ".join(f"`{column}` {type_}" for column, type_, *_ in columns)
+            lines += [
+                f"#### `{name}`",
+                "",
+                *([f"    {signature}", ""] if parameters else []),
+                comment,
+                "",
+                f"*Columns:* {listed}",
+                "",
+            ]
+    return "\n".join(lines).rstrip()
+
+
+def _functions(*layers: str) -> str:
+    rows = ((f"`{signature}`", comment) for signature, comment, text in _definitions(*layers) if "AS TABLE" not in text)
+    return _table(("Function", "What it gives"), rows)
+
+
+def _definitions(*layers: str) -> Iterator[tuple[str, str, str]]:
+    """Name with its parameters, comment, and SQL of everything that some layers define."""
     for layer in layers:
         for file in sql_files(layer):
-            text = file.read_text(encoding="utf-8")
-            for block in re.split(r"\n\n(?=--|CREATE)", text):
-                names = re.findall(r"CREATE OR REPLACE (?:MACRO|VIEW) (\w+(?:\([^)]*\))?)", block)
-                rows.extend((f"`{name}`", _comment(block)) for name in names)
-    return _table(("Name", "What it gives"), rows)
+            for block in re.split(r"\n\n(?=--|CREATE)", file.read_text(encoding="utf-8")):
+                for signature in re.findall(r"CREATE OR REPLACE (?:MACRO|VIEW) (\w+(?:\([^)]*\))?)", block):
+                    tidy = re.sub(r"\(\s+", "(", re.sub(r"\s+", " ", signature)).replace(" )", ")")
+                    yield tidy, _comment(block), block
+
+
+def _placeholders(parameters: str) -> str:
+    """An argument of the right type for each parameter that has no default: enough to see the columns."""
+    names = [parameter.strip() for parameter in parameters.split(",")]
+    return ", ".join("0" if name in ("at_layer", "of_patch") else "'x'" for name in names if ":=" not in name)
 
 
 def _checks() -> str:
@@ -105,12 +176,15 @@ def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "metrics": _metrics,
+    "baselines": _baselines,
     "outcomes": lambda: _table(("Outcome", "Meaning"), OUTCOMES.items()),
     "methods": _methods,
     "models": registry_markdown,
     "tables": _tables,
-    "marts": lambda: _sql("staging", "marts"),
-    "macros": lambda: _sql("macros", "lookups"),
+    "macros": lambda: _relations("macros"),
+    "lookups": lambda: _relations("lookups"),
+    "marts": lambda: _relations("staging", "marts"),
+    "functions": lambda: _functions("functions", "macros"),
     "checks": _checks,
 }
 

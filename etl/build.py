@@ -1,4 +1,4 @@
-"""The whole chain on one data set: ingest, extract, score, aggregate, check, publish."""
+"""The whole chain on one data set: ingest, extract, score with baselines, aggregate and compare, check, publish."""
 
 from __future__ import annotations
 
@@ -124,16 +124,25 @@ def extract_all(
     return ingested
 
 
-def build(store: Store, dataset: Dataset, plans: Sequence[ModelPlan], *, progress: Progress = SILENT) -> BuildReport:
+def build(
+    store: Store,
+    dataset: Dataset,
+    plans: Sequence[ModelPlan],
+    *,
+    native_emd: bool = False,
+    progress: Progress = SILENT,
+) -> BuildReport:
     """Run every stage and publish the result; whatever an earlier run finished is not done again.
+
+    `native_emd` asks for the earth mover's distance on the maps' own grids as well, which is slow.
 
     Raises:
         SslAttnError: a check found rows that must not be; nothing is published then.
     """
     started = time.perf_counter()
-    run = new_run("build", dataset, plans)
+    run = new_run("build", dataset, plans, native_emd=native_emd)
     ingested = extract_all(store, dataset, plans, run, progress=progress)
-    score(store, run, progress=progress)
+    score(store, run, native_emd=native_emd, progress=progress)
     aggregate(store, run, progress=progress)
     run.finish(store)
     manifest = publish(store)
@@ -154,8 +163,8 @@ def build(store: Store, dataset: Dataset, plans: Sequence[ModelPlan], *, progres
     )
 
 
-def new_run(command: str, dataset: Dataset, plans: Sequence[ModelPlan]) -> Run:
-    """A run's record with everything that was asked for."""
+def new_run(command: str, dataset: Dataset, plans: Sequence[ModelPlan], **asked: object) -> Run:
+    """A run's record with everything that was asked for; `asked` is what only this command has."""
     options = plans[0].options if plans else Options()
     config = {
         "dataset": dataset.name,
@@ -171,6 +180,7 @@ def new_run(command: str, dataset: Dataset, plans: Sequence[ModelPlan]) -> Run:
             for plan in plans
         ],
         **asdict(options),
+        **asked,
     }
     seed = max((plan.checkpoint.seed for plan in plans), default=-1)
     return Run(command, config, seed=max(0, seed), device=options.device, dtype=options.dtype)

@@ -126,7 +126,9 @@ def _extract_shard(
         for request, layers in result.maps.items():
             grids = [plan.checkpoint.layout_for(width, height, layer=max(m.layer, WHOLE_MODEL)) for m in layers]
             placements = [[t.placement(g.covered_width, g.covered_height) for g in grids] for t in transforms]
-            tables[request].append(map_rows(ids, layers, placements, {**shared, "params_id": request.params_id}))
+            framings = [plan.framing(g.patch_size) for g in grids]
+            constants = {**shared, "params_id": request.params_id}
+            tables[request].append(map_rows(ids, layers, placements, framings, constants))
         if result.patch_features is not None and result.image_features is not None:
             layout = result.layout
             places = [t.placement(layout.covered_width, layout.covered_height) for t in transforms]

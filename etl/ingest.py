@@ -12,6 +12,7 @@ import pyarrow as pa
 from etl.progress import SILENT
 from etl.stale import drop_stale
 from etl.store import Store, content_key
+from ssl_attn.baselines import BASELINES, MODEL_FREE, OWN_MAPS
 from ssl_attn.datasets.base import Image, Quarantined
 from ssl_attn.errors import UsageError
 from ssl_attn.files import replacing
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from etl.progress import Progress
     from etl.run import Run
+    from ssl_attn.baselines import Baseline
     from ssl_attn.datasets.base import Dataset
 
 WHOLE = "all"
@@ -86,9 +88,24 @@ def _refuse_empty_or_other(store: Store, dataset: Dataset) -> None:
 
 
 def write_registries(store: Store, run: Run) -> None:
-    """Write methods and metrics as rows, so that SQL and pages read the same facts as the code."""
+    """Write methods, metrics and baselines as rows, so that SQL and pages read the same facts as the code."""
     write_rows(store, run, "methods", None, [_row("methods", m, method=m.name) for m in METHODS.values()])
-    write_rows(store, run, "metrics", None, [_row("metrics", m, metric=m.name) for m in METRICS.values()])
+    metrics = [_row("metrics", m, metric=m.name, null_kind=m.null) for m in METRICS.values()]
+    write_rows(store, run, "metrics", None, metrics)
+    write_rows(store, run, "baselines", None, [_row("baselines", b, baseline=b.name) for b in BASELINES.values()])
+    for name in (*MODEL_FREE, *OWN_MAPS):
+        write_rows(store, run, "params", None, [_params_row(BASELINES[name])], slice_=name)
+
+
+def _params_row(baseline: Baseline) -> dict[str, object]:
+    return {
+        "params_id": baseline.name,
+        "method": baseline.name,
+        "target_kind": "none",
+        "target_scale": "none",
+        "parameters": baseline.parameters_json,
+        "seed": baseline.seed,
+    }
 
 
 def write_rows(

@@ -6,9 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from etl.frame_names import framing_name
 from etl.store import content_key
+from ssl_attn.baselines import BASELINE_MODEL, MODEL_FREE, OWN_MAPS
 from ssl_attn.errors import UsageError
 from ssl_attn.methods import METHODS, WHOLE_MODEL, parse_request
+from ssl_attn.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from ssl_attn.methods import MethodRequest
     from ssl_attn.models.load import Checkpoint
 
-EXTRACTION_VERSION = 1
+EXTRACTION_VERSION = 2
 """Raised when the same inputs would give other maps: parts of an older version are then computed again."""
 
 IMAGES_PER_SHARD = 64
@@ -27,11 +30,15 @@ IMAGES_PER_SHARD = 64
 # Images from which on pieces have their full size.
 _LARGE = 1000
 
-# Bytes on disk, as found in published stores: a map beside its values (keys, masses, placement), the score of a map,
-# and the score of a map against one box.
-_BYTES_PER_MAP = 40
-_BYTES_PER_SCORE = 180
-_BYTES_PER_BOX_SCORE = 250
+# Bytes on disk, as found in published stores: a map beside its values (keys, masses, placement) and each of its cells,
+# the score of a map, the score of a map against one box, a null.
+_BYTES_PER_MAP = 30
+_BYTES_PER_CELL = 1.75
+_BYTES_PER_SCORE = 260
+_BYTES_PER_BOX_SCORE = 195
+_BYTES_PER_NULL = 20
+
+_DRAWN = sum(metric.null == "monte_carlo" for metric in METRICS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,13 @@ class ModelPlan:
         """The share of a partition that this plan fills."""
         return f"{self.options.view}/{self.input_size}/{params_id}"
 
+    def framing(self, cell: int) -> str:
+        """How images are laid under cells of so many pixels."""
+        checkpoint = self.checkpoint
+        return framing_name(
+            self.options.view, checkpoint.preprocessing, self.input_size, cell, convolutional=checkpoint.heads == 0
+        )
+
     def key(self, what: str, images: Sequence[Image]) -> str:
         """Hash of what determines one part: images, weights, configuration, family, preprocessing, view, number format.
 
@@ -86,35 +100,48 @@ class ModelPlan:
     @property
     def maps_per_image(self) -> int:
         """Maps that one image gets, over all methods, layers and heads."""
-        return sum(maps for maps, _ in self._maps_and_cells())
+        return sum(heads * len(grids) for heads, grids in self._heads_and_grids())
 
     def bytes_for(self, images: int, boxes: int) -> int:
-        """Estimate of what images with so many boxes in all add to the store: maps, features and scores."""
-        scores = self.maps_per_image * (images * _BYTES_PER_SCORE + boxes * _BYTES_PER_BOX_SCORE)
-        return images * self._extracted_bytes_per_image() + scores
+        """Estimate of what images with so many boxes in all add to the store: maps, features, scores and baselines.
+
+        Models on the same grid share the baselines that need none; each is told to pay for them.
+        """
+        frames = {grid for _, grids in self._heads_and_grids() for grid in grids}
+        fused = sum(len(grids) for _, grids in self._heads_and_grids())
+        rows = self.maps_per_image + len(OWN_MAPS) * fused + len(MODEL_FREE) * len(frames)
+        scores = rows * (images * _BYTES_PER_SCORE + boxes * _BYTES_PER_BOX_SCORE)
+        nulls = len(frames) * _DRAWN * (images + boxes) * _BYTES_PER_NULL
+        return images * self._extracted_bytes_per_image() + scores + nulls
 
     def _extracted_bytes_per_image(self) -> int:
-        total = sum(maps * _BYTES_PER_MAP + cells * 2 for maps, cells in self._maps_and_cells())
+        maps = self.maps_per_image * _BYTES_PER_MAP
+        cells = sum(heads * rows * columns for heads, grids in self._heads_and_grids() for rows, columns in grids)
+        features = 0
         if self.options.features:
             layout = self.checkpoint.layout_for(self.input_size, self.input_size)
-            total += (layout.patches + 1) * self.checkpoint.width * 2
-        return total
+            features = (layout.patches + 1) * self.checkpoint.width * 2
+        return maps + round(cells * _BYTES_PER_CELL) + features
 
-    def _maps_and_cells(self) -> Iterator[tuple[int, int]]:
+    def _heads_and_grids(self) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+        """For each method the maps of one layer, single heads and all fused, and the grid of each layer."""
         checkpoint = self.checkpoint
         for request in self.requests:
             heads = 1 + (checkpoint.heads if METHODS[request.method].per_head else 0)
             layers = [WHOLE_MODEL] if "map_head" in METHODS[request.method].needs else range(checkpoint.layers)
-            cells = [checkpoint.layout_for(self.input_size, self.input_size, layer=layer).patches for layer in layers]
-            yield heads * len(cells), heads * sum(cells)
+            layouts = (checkpoint.layout_for(self.input_size, self.input_size, layer=layer) for layer in layers)
+            yield heads, [(layout.grid_h, layout.grid_w) for layout in layouts]
 
 
 def plan_model(checkpoint: Checkpoint, requests: Sequence[MethodRequest] | None, options: Options) -> ModelPlan:
     """The plan of one model: the methods asked for that it has, or all that it has when none was asked for.
 
     Raises:
-        UsageError: it has none of the methods asked for.
+        UsageError: it has none of the methods asked for, or the name that baselines stand under.
     """
+    if checkpoint.name == BASELINE_MODEL:
+        message = f"expected a model of another name than {BASELINE_MODEL}, which the baselines that need none bear"
+        raise UsageError(message)
     has = checkpoint.family.methods
     if requests is None:
         requests = [parse_request(method) for method in has]

@@ -21,9 +21,16 @@ SHELL_CATALOGUE = "current.sql"
 
 # Small enough to copy into a database file; maps, features and scores stay in Parquet alone.
 _MART_TABLES = (
-    "images", "boxes", "feature_types", "models", "verdicts", "methods", "metrics", "params", "targets", "quarantine",
-    "aggregates", "runs",
+    "images", "boxes", "feature_types", "models", "verdicts", "methods", "metrics", "baselines", "params", "targets",
+    "quarantine", "series", "aggregates", "aggregate_index", "layer_choices", "head_ranks", "comparisons", "runs",
 )  # fmt: skip
+
+# Rows that one question reads stand together, so that the database skips the others.
+_ASKED_BY = {
+    "aggregates": "group_kind, metric, percentile, head < 0, model, variant, method, head, layer, group_key",
+    "head_ranks": "metric, percentile, model, variant, method, layer, head",
+    "comparisons": "metric, percentile, kind, a_model, a_variant, a_method, b_model, b_variant, b_method",
+}
 
 
 def publish(store: Store) -> Manifest:
@@ -42,7 +49,8 @@ def publish(store: Store) -> Manifest:
         with replacing(store.root / SHELL_CATALOGUE) as temporary:
             temporary.write_text(_shell_catalogue(manifest), encoding="utf-8")
         # last, so that a run killed in between comes back here
-        _write_marts(store.root, marts)
+        with connect(store.root) as catalog:
+            write_marts(catalog, marts)
         for old in store.root.glob("marts-*.duckdb"):
             if old != marts:
                 old.unlink()
@@ -60,13 +68,14 @@ def _require_sound(store: Store) -> None:
         raise SslAttnError(message)
 
 
-def _write_marts(root: Path, path: Path) -> None:
+def write_marts(catalog: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Write a database file with the small tables of a catalogue, its views and its macros."""
     with replacing(path) as temporary:
-        with connect(root) as catalog:
-            catalog.execute(f"ATTACH '{str(temporary).replace(chr(39), chr(39) * 2)}' AS published")
-            for table in _MART_TABLES:
-                catalog.execute(f"CREATE TABLE published.{table} AS FROM {table}")
-            catalog.execute("DETACH published")
+        catalog.execute(f"ATTACH '{str(temporary).replace(chr(39), chr(39) * 2)}' AS published")
+        for table in _MART_TABLES:
+            order = f" ORDER BY {_ASKED_BY[table]}" if table in _ASKED_BY else ""
+            catalog.execute(f"CREATE TABLE published.{table} AS FROM {table}{order}")
+        catalog.execute("DETACH published")
         # Views over the copied tables, so that the file answers the same questions on its own.
         with duckdb.connect(str(temporary)) as database:
             for statement in mart_statements():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from etl.frame_names import frame_name
 from ssl_attn.geometry import PLACEMENT_COLUMNS
 from warehouse.contract import TABLES
 
@@ -26,6 +27,7 @@ def map_rows(
     image_ids: Sequence[str],
     layers: Sequence[LayerMaps],
     placements: Sequence[Sequence[Placement]],
+    framings: Sequence[str],
     constants: dict[str, object],
 ) -> pa.Table:
     """Rows of the table `maps`, ordered by image, layer and head.
@@ -34,6 +36,7 @@ def map_rows(
         image_ids: the batch's images, B.
         layers: maps of one method, in the order of layers; heads from -1 upwards in each.
         placements: where each image lies on each layer's canvas, B x len(layers).
+        framings: how images are laid on each layer's grid; with that grid it makes the frame.
         constants: columns that are the same in every row.
     """
     images = len(image_ids)
@@ -51,10 +54,14 @@ def map_rows(
 
     places = np.array([[astuple(p) for p in of_image] for of_image in placements])
     places = np.repeat(places, [len(m.heads) for m in layers], axis=1).reshape(rows, 4)
+    frames = [
+        frame_name(m.values.shape[2], m.values.shape[3], framing) for m, framing in zip(layers, framings, strict=True)
+    ]
     targets = [m.targets[image] for image in range(images) for m in layers for _ in m.heads]
     columns: dict[str, object] = {
         "image_id": np.repeat(np.asarray(image_ids, dtype=object), per_image),
         "layer": per_map([m.layer for m in layers], np.int16),
+        "frame": per_map(frames, object),
         "head": np.tile(np.concatenate([m.heads for m in layers]).astype(np.int16), images),
         "grid_h": per_map([m.values.shape[2] for m in layers], np.int16),
         "grid_w": per_map([m.values.shape[3] for m in layers], np.int16),

@@ -131,7 +131,7 @@ class Store:
     def publish(self) -> Manifest:
         """Make the draft what readers see; a draft that changes nothing publishes nothing."""
         published, draft = read_manifest(self.root), self.draft()
-        if draft.files() != published.files():
+        if _listing(draft) != _listing(published):
             draft.generation = published.generation + 1
             write_manifest(self.root, draft)
         else:
@@ -159,5 +159,5 @@ def _file(table: str, partition: dict[str, str], slice_: str, key: str) -> str:
     return f"{partition_path(table, partition)}/part-{name[:20]}.parquet"
 
 
-def _listing(manifest: Manifest) -> set[tuple[str, str, str]]:
-    return {(table, part.file, part.slice) for table, parts in manifest.tables.items() for part in parts}
+def _listing(manifest: Manifest) -> set[tuple[str, str, str, str]]:
+    return {(table, part.file, part.slice, part.sha256) for table, parts in manifest.tables.items() for part in parts}

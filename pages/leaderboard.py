@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import streamlit as st
@@ -85,7 +85,11 @@ def _choose(datasets: pl.DataFrame) -> tuple[Choice | None, dict[str, str]]:
         return None, {}
     registry = {row["metric"]: row for row in metrics.iter_rows(named=True)}
     metric = filters.select(
-        "Metric", "metric", list(registry), words=lambda name: registry[name]["label"], default="iou"
+        "Metric",
+        "metric",
+        sorted(registry, key=list(METRICS).index),
+        words=lambda name: registry[name]["label"],
+        default="iou",
     )
     percentile = None
     if registry[metric]["thresholded"]:
@@ -97,7 +101,7 @@ def _choose(datasets: pl.DataFrame) -> tuple[Choice | None, dict[str, str]]:
             default=DEFAULT_PERCENTILE,
             help="The map is cut here: 90 keeps the strongest tenth of the visible pixels.",
         )
-    st.caption(f"**{registry[metric]['label']}**: {registry[metric]['formula']}. Chance: {registry[metric]['chance']}.")
+    _explain(registry[metric])
     view = filters.select(
         "View",
         "view",
@@ -113,6 +117,17 @@ def _choose(datasets: pl.DataFrame) -> tuple[Choice | None, dict[str, str]]:
     )
     variants = filters.several("Variants", "variants", series["variant"].unique().sort().to_list(), words=variant_label)
     return Choice(dataset, metric, percentile, view, methods, variants), model_colours(series["model"])
+
+
+def _explain(metric: dict[str, Any]) -> None:
+    """What the chosen metric asks, which way is good, and what to beware of."""
+    better = {"higher": "Higher is better.", "lower": "**Lower is better.**"}.get(metric["direction"], "")
+    st.caption(
+        f"{metric['meaning']} {better}",
+        help=f"{metric['formula']}.\n\nChance: {metric['chance']}.\n\n{metric['source']}",
+    )
+    if metric["warning"]:
+        st.warning(metric["warning"], icon=":material/warning:")
 
 
 def _method_words(method: str) -> str:
@@ -147,7 +162,9 @@ def _ranking(
         )
         st.caption(
             "Bars are means over images, whiskers their 95 % interval over sources, the upright mark is what a map "
-            "that knows nothing would score on the same images. Choose a row to see its layers, styles and features."
+            "that knows nothing would score on the same images, the diamond the best of the simple baselines (centre, "
+            "edges, other images' boxes, the model's own mean map ...). Choose a row to see its layers, styles and "
+            "features."
         )
         board_table(board, chosen, metric=choice.axis, names=names)
         row = board.row(chosen, named=True)

@@ -48,10 +48,11 @@ def ranking(
     selected: int | None = None,
     ink: str = NEUTRAL,
 ) -> go.Figure:
-    """One bar per row in the order given, the first on top, with its interval and a mark at its own chance level.
+    """One bar per row in the order given, with its interval and marks at its chance level and its best baseline.
 
     Args:
-        rows: `model`, `variant`, `value`, `ci_low`, `ci_high`, `chance`. A row without a value has no bar.
+        rows: `model`, `variant`, `value`, `ci_low`, `ci_high`, `chance`, `best_baseline`, `best_baseline_value`. A row
+            without a value has no bar.
         colours: see `model_colours`. Random weights are hatched.
         metric: title of the axis.
         labels: name of each row.
@@ -75,7 +76,8 @@ def ranking(
         showlegend=False,
     )
     figure.add_scatter(**_whiskers(rows, ink))
-    figure.add_scatter(y=list(range(len(labels))), x=rows["chance"].to_list(), **_chance_marks(_ROW_HEIGHT * 0.42, ink))
+    _add_marks(figure, rows["chance"], _chance_marks(_ROW_HEIGHT * 0.42, ink))
+    _add_marks(figure, rows["best_baseline_value"], _baseline_marks(rows, ink))
     figure.update_yaxes(tickvals=list(range(len(labels))), ticktext=list(labels), autorange="reversed", showgrid=False)
     return _finish(figure, x_title=metric, height=_ROW_HEIGHT * len(labels) + 100)
 
@@ -157,7 +159,7 @@ def breakdown(rows: pl.DataFrame, *, groups: Sequence[str], colour: str, metric:
         showlegend=False,
     )
     figure.add_scatter(**_whiskers(rows, ink))
-    figure.add_scatter(y=list(range(len(names))), x=rows["chance"].to_list(), **_chance_marks(10, ink))
+    _add_marks(figure, rows["chance"], _chance_marks(10, ink))
     figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names, autorange="reversed", showgrid=False)
     return _finish(figure, x_title=metric, height=26 * len(names) + 110)
 
@@ -170,9 +172,9 @@ def describe(rows: pl.DataFrame, *, labels: Sequence[str], metric: str, what: st
     if rows.is_empty():
         return f"{what}: nothing to show."
     said = [
-        f"{label} {value:.3f} at chance {chance:.3f}"
+        f"{label} {value:.3f}" + ("" if chance is None else f" at chance {chance:.3f}")
         for label, value, chance in zip(labels, rows["value"], rows["chance"], strict=True)
-        if value is not None and chance is not None
+        if value is not None
     ]
     if not said:
         return f"{what}: {len(labels)} rows, none with a value."
@@ -210,12 +212,28 @@ def _range_text(row: dict[str, Any]) -> str:
     return f"[{row['ci_low']:.3f}, {row['ci_high']:.3f}]{chance}"
 
 
+def _add_marks(figure: go.Figure, values: pl.Series, style: dict[str, Any]) -> None:
+    """One mark a row, none of them in the legend when no row has one."""
+    if values.is_not_null().any():
+        figure.add_scatter(y=list(range(len(values))), x=values.to_list(), **style)
+
+
 def _chance_marks(size: float, ink: str) -> dict[str, Any]:
     return {
         "mode": "markers",
         "name": "Chance",
         "marker": {"symbol": "line-ns", "size": size, "color": ink, "line": {"width": 3, "color": ink}},
         "hovertemplate": "chance %{x:.3f}<extra></extra>",
+    }
+
+
+def _baseline_marks(rows: pl.DataFrame, ink: str) -> dict[str, Any]:
+    return {
+        "mode": "markers",
+        "name": "Best baseline",
+        "marker": {"symbol": "diamond-open", "size": 9, "color": ink, "line": {"width": 1.8, "color": ink}},
+        "customdata": [[name] for name in rows["best_baseline"]],
+        "hovertemplate": "best baseline, %{customdata[0]}: %{x:.3f}<extra></extra>",
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from PIL import Image as PillowImage
 
 from etl.build import build, plan_models
@@ -19,8 +20,13 @@ from ssl_attn.models.card import CARDS, FAMILIES
 from ssl_attn.models.load import load_model
 from ssl_attn.models.spec import ModelSpec, parse_model_spec
 from ssl_attn.models.tiny import write_tiny_checkpoint
+from tests.scored_store import summarised_study
 
 torch.set_num_threads(1)
+
+# A machine that is busy elsewhere makes no test wrong.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -104,13 +110,31 @@ def pictures(coco_file):
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory, pictures, tiny_folders):
-    """A published store, only to be read: a ViT with registers, a SigLIP and a ResNet on eleven pictures."""
+def tiny_plans(tiny_folders):
+    """What the store `built` is built of, for any store: a ViT with registers, a SigLIP and a ResNet."""
+
+    def plans(store):
+        families = ("dinov2_with_registers", "siglip", "resnet")
+        specs = [parse_model_spec(f"tiny_{family}={tiny_folders[family]}") for family in families]
+        return plan_models(store, specs, None, Options(batch_size=4))
+
+    return plans
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory, pictures, tiny_plans):
+    """A published store, only to be read: three tiny models on eleven pictures."""
     store = Store(tmp_path_factory.mktemp("store"))
-    families = ("dinov2_with_registers", "siglip", "resnet")
-    specs = [parse_model_spec(f"tiny_{family}={tiny_folders[family]}") for family in families]
-    build(store, pictures, plan_models(store, specs, None, Options(batch_size=4)))
+    build(store, pictures, tiny_plans(store))
     return store
+
+
+@pytest.fixture(scope="session")
+def summarised(tmp_path_factory):
+    """A draft of planted scores with summaries and comparisons, only to be read; `study` and `series` say which."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("etl.pieces._cores", lambda: 1)
+        return summarised_study(Store(tmp_path_factory.mktemp("scored")))
 
 
 @pytest.fixture

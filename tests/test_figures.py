@@ -13,6 +13,8 @@ ROWS = pl.DataFrame(
         "ci_low": [0.25, 0.15, None, None],
         "ci_high": [0.4, 0.22, None, None],
         "chance": [0.08, 0.08, 0.09, 0.08],
+        "best_baseline": ["edge", "mean_map", "edge", None],
+        "best_baseline_value": [0.2, 0.22, 0.2, None],
         "n": [57, 57, 57, 0],
         "n_sources": [57, 57, 4, 0],
     }
@@ -28,7 +30,7 @@ def test_a_model_keeps_its_colour_whatever_else_is_shown():
 
 
 def test_ranking_draws_each_row_with_its_own_interval_and_chance():
-    bars, whiskers, chance = ranking(ROWS, COLOURS, metric="IoU", labels=LABELS).data
+    bars, whiskers, chance, _ = ranking(ROWS, COLOURS, metric="IoU", labels=LABELS).data
     assert list(bars.x) == [0.3, 0.2, 0.1, None]
     assert list(whiskers.y) == [0, 1]
     assert list(whiskers.error_x.array) == pytest.approx([0.1, 0.02])
@@ -38,6 +40,20 @@ def test_ranking_draws_each_row_with_its_own_interval_and_chance():
     assert list(bars.marker.pattern.shape) == ["", "", "/", ""]
     assert bars.marker.color[1] == bars.marker.color[2] == COLOURS["beta"]
     assert bars.marker.color[3] == NEUTRAL
+
+
+def test_ranking_marks_the_best_baseline_and_names_it():
+    marks = ranking(ROWS, COLOURS, metric="IoU", labels=LABELS).data[-1]
+    assert marks.name == "Best baseline"
+    assert list(marks.x) == ROWS["best_baseline_value"].to_list()
+    assert [name for (name,) in marks.customdata] == ROWS["best_baseline"].to_list()
+
+
+def test_a_metric_without_chance_has_no_marks_and_no_empty_legend():
+    bare = ROWS.with_columns(pl.lit(None, pl.Float64).alias(name) for name in ("chance", "best_baseline_value"))
+    figure = ranking(bare, COLOURS, metric="Density", labels=LABELS)
+    assert [trace.name for trace in figure.data if trace.showlegend is not False] == []
+    assert "alpha 0.300" in describe(bare, labels=LABELS, metric="Density", what="Ranking")
 
 
 def test_ranking_puts_the_first_row_on_top_and_names_every_row():

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-FORMAT_VERSION = 1
-"""Raised when a store written by this program can no longer be read by an older one."""
+from ssl_attn.metrics import BOX_SCALARS, METRICS, SCALARS
+
+FORMAT_VERSION = 2
+"""Raised when the tables change so that a store of an older program cannot be read as it is."""
 
 _CURVE = pa.list_(pa.float16())
 _TIME = pa.timestamp("ms", tz="UTC")
@@ -21,11 +23,15 @@ _TIME = pa.timestamp("ms", tz="UTC")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its Arrow type and what it holds."""
+    """One column: its Arrow type and what it holds.
+
+    With an SQL `expression` over the table's other columns it is computed when it is read, and stored nowhere.
+    """
 
     name: str
     type: pa.DataType
     meaning: str
+    expression: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +46,9 @@ class Table:
 
     @property
     def stored_schema(self) -> pa.Schema:
-        """Schema of a part file: the columns that are not partition keys."""
-        return pa.schema([pa.field(c.name, c.type) for c in self.columns if c.name not in self.partition_by])
+        """Schema of a part file: the columns that are neither partition keys nor computed when they are read."""
+        stored = (c for c in self.columns if c.name not in self.partition_by and c.expression is None)
+        return pa.schema([pa.field(c.name, c.type) for c in stored])
 
     @property
     def schema(self) -> pa.Schema:
@@ -59,10 +66,20 @@ _TARGET = Column("target_id", pa.string(), "What a gradient method explained; no
 _VIEW = Column("view", pa.string(), "How the image was laid on the model input: squash, letterbox or processor")
 _INPUT_SIZE = Column("input_size", pa.int32(), "Side of the model input in pixels")
 _IMAGE = Column("image_id", pa.string(), "Image")
+_FRAME = Column(
+    "frame",
+    pa.string(),
+    "Grid and view, such as 14x14_squash: the variant under which the model-free baselines of this map stand",
+)
 _LAYER = Column("layer", pa.int16(), "Layer from 0; -1 is the whole model")
 _HEAD = Column("head", pa.int16(), "Head from 0; -1 is all heads, fused as the method says")
 _FEATURE = Column("feature_type", pa.string(), "Feature type")
-_MAP_KEYS = (_DATASET, _MODEL, _VARIANT, _METHOD, _RUN, _PARAMS, _TARGET, _VIEW, _INPUT_SIZE, _IMAGE, _LAYER, _HEAD)
+_MAP_KEYS = (
+    _DATASET, _MODEL, _VARIANT, _METHOD, _RUN, _PARAMS, _TARGET, _VIEW, _INPUT_SIZE, _FRAME, _IMAGE, _LAYER, _HEAD,
+)  # fmt: skip
+_SERIES = (_DATASET, _MODEL, _VARIANT, _METHOD, _VIEW, _INPUT_SIZE, _PARAMS)
+_METRIC = Column("metric", pa.string(), "Metric")
+_PERCENTILE = Column("percentile", pa.int16(), "Percentile of a thresholded metric, else -1")
 _FEATURE_KEYS = (_DATASET, _MODEL, _VARIANT, _RUN, _VIEW, _INPUT_SIZE, _IMAGE, _LAYER)
 _PLACEMENT = (
     Column("scale_x", pa.float64(), "Canvas = scale * image + offset, fractions, horizontal"),
@@ -71,6 +88,53 @@ _PLACEMENT = (
     Column("offset_y", pa.float64(), "See scale_y"),
 )
 _MAP_PARTITIONS = ("dataset", "model", "variant", "method")
+_AREAS = (
+    Column("visible_pixels", pa.int32(), "Canvas pixels that show the image"),
+    Column("area", pa.float64(), "Share of the visible canvas pixels in the target: sets the chance level of IoU"),
+    Column("area_grid", pa.float64(), "Share of the visible grid's area in the target: the chance level of energy"),
+    Column("area_grown", pa.float64(), "Share of the visible canvas pixels within 15 of the target"),
+    Column("area_mass", pa.float32(), "Share of the visible canvas pixels that iou_mass selects"),
+    Column("area_above_mean", pa.float32(), "Share of the visible canvas pixels that iou_above_mean selects"),
+)
+# With k pixels selected and G in the target, I = IoU (k + G) / (1 + IoU) of them lie in both. IoU is rounded to
+# float16: what follows from it may not pass 1 by that. A target without a pixel has no share of anything.
+_AT_CUT = "CASE WHEN area > 0 THEN list_transform(iou, lambda x, p: least(1.0, {})) END"
+_SELECTED = "selected_pixels(visible_pixels, p)"
+_INSIDE = f"x * ({_SELECTED} + area * visible_pixels) / (1 + x)"
+_LEAST, _MOST = (f"{bound}({_SELECTED}, area * visible_pixels)" for bound in ("least", "greatest"))
+_CURVES_OF_IOU = (
+    Column(
+        "recall",
+        _CURVE,
+        "Share of the target inside the thresholded map at percentiles 1..99; follows from iou",
+        _AT_CUT.format(f"{_INSIDE} / (area * visible_pixels)"),
+    ),
+    Column(
+        "precision",
+        _CURVE,
+        "Share of the thresholded map inside the target at percentiles 1..99; follows from iou",
+        _AT_CUT.format(f"{_INSIDE} / {_SELECTED}"),
+    ),
+    Column(
+        "iou_share",
+        _CURVE,
+        "IoU over the most that so many pixels can reach, at percentiles 1..99; follows from iou",
+        _AT_CUT.format(f"x * {_MOST} / {_LEAST}"),
+    ),
+)
+
+
+def _scalar(metric: str) -> Column:
+    return Column(metric, pa.float32(), METRICS[metric].formula)
+
+
+def _side(side: str) -> tuple[Column, ...]:
+    """The columns that name one of two series that are compared."""
+    return tuple(
+        Column(f"{side}_{column.name}", column.type, f"{column.meaning}, of {side}")
+        for column in (_MODEL, _VARIANT, _METHOD, _INPUT_SIZE, _PARAMS, _LAYER)
+    )
+
 
 _TABLES = (
     Table(
@@ -186,18 +250,37 @@ _TABLES = (
         "a metric of the registry",
         (),
         (
-            Column("metric", pa.string(), "Metric"),
+            _METRIC,
             Column("label", pa.string(), "Name for people"),
+            Column("meaning", pa.string(), "What it asks, in plain words"),
             Column("formula", pa.string(), "Formula in words and symbols"),
-            Column("direction", pa.string(), "higher or lower is better"),
-            Column("low", pa.float64(), "Least possible value"),
-            Column("high", pa.float64(), "Greatest possible value"),
+            Column("direction", pa.string(), "higher or lower is better; neither where it only describes the map"),
+            Column("low", pa.float64(), "Least possible value; NULL where there is no bound"),
+            Column("high", pa.float64(), "Greatest possible value; NULL where there is no bound"),
             Column("unit", pa.string(), "Unit"),
             Column("chance", pa.string(), "Value expected of a map that knows nothing, and its null"),
+            Column("null_kind", pa.string(), "How chance is known: closed_form, monte_carlo or none"),
+            Column("target", pa.string(), "What the map is compared with: boxes, soft (Gaussian union) or none"),
             Column("thresholded", pa.bool_(), "Whether it is a curve over percentiles"),
+            Column("per_box", pa.bool_(), "Whether it is also computed against each box"),
+            Column("warning", pa.string(), "What to beware of, or empty"),
             Column("source", pa.string(), "Publication of the metric"),
         ),
         ("metric",),
+    ),
+    Table(
+        "baselines",
+        "a baseline of the registry",
+        (),
+        (
+            Column("baseline", pa.string(), "Baseline: the method of its rows, or the ending of it (cls.mean_map)"),
+            Column("label", pa.string(), "Name for people"),
+            Column("description", pa.string(), "What map it is"),
+            Column("needs_model", pa.bool_(), "Whether it is made of a model's own maps"),
+            Column("bound", pa.string(), "lower: a model should beat it; upper: the best that any map can get"),
+            Column("source", pa.string(), "Publication of the baseline"),
+        ),
+        ("baseline",),
     ),
     Table(
         "params",
@@ -289,25 +372,39 @@ _TABLES = (
         ("image_id", "layer"),
     ),
     Table(
+        "nulls",
+        "the Monte Carlo chance level of one metric for one target, frame and input size",
+        ("dataset",),
+        (
+            _DATASET,
+            _RUN,
+            _VIEW,
+            _INPUT_SIZE,
+            _FRAME,
+            _IMAGE,
+            Column("box_id", pa.string(), "Box; empty for the union of the image's boxes"),
+            _METRIC,
+            Column("mean", pa.float64(), "Mean over patch-random maps: the chance level"),
+            Column("standard_error", pa.float64(), "Standard error of that mean"),
+            Column("draws", pa.int32(), "Patch-random maps drawn"),
+        ),
+        ("view", "input_size", "frame", "image_id", "box_id", "metric"),
+    ),
+    Table(
         "scores",
         "a map against the union of its image's boxes",
         _MAP_PARTITIONS,
         (
             *_MAP_KEYS,
-            Column("outcome", pa.string(), "scored, or why there is no score: no_box, zero_map, not_finite"),
+            Column(
+                "outcome", pa.string(), "scored or constant, or why there is no score: no_box, zero_map, not_finite"
+            ),
             Column("boxes", pa.int32(), "Boxes in the union"),
             Column("boxes_left_out", pa.int32(), "Boxes of which the view shows less than a quarter"),
-            Column("visible_pixels", pa.int32(), "Canvas pixels that show the image"),
-            Column(
-                "area", pa.float64(), "Share of the visible canvas pixels in the union: sets the chance level of IoU"
-            ),
-            Column(
-                "area_grid",
-                pa.float64(),
-                "Share of the visible grid's area in the union: the chance level of energy",
-            ),
+            *_AREAS,
             Column("iou", _CURVE, "IoU at percentiles 1..99: element p is percentile p"),
-            Column("energy", pa.float32(), "Share of the map's positive mass in the union"),
+            *_CURVES_OF_IOU,
+            *(_scalar(name) for name in SCALARS),
         ),
         ("image_id", "layer", "head"),
     ),
@@ -319,46 +416,185 @@ _TABLES = (
             *_MAP_KEYS,
             Column("box_id", pa.string(), "Box"),
             _FEATURE,
-            Column("outcome", pa.string(), "scored, or why there is no score: hidden, zero_map, not_finite"),
+            Column(
+                "outcome", pa.string(), "scored or constant, or why there is no score: hidden, zero_map, not_finite"
+            ),
             Column("visible_fraction", pa.float32(), "Share of the box that the view shows"),
-            Column("visible_pixels", pa.int32(), "Canvas pixels that show the image"),
-            Column("area", pa.float64(), "Share of the visible canvas pixels in the box"),
-            Column("area_grid", pa.float64(), "Share of the visible grid's area in the box"),
+            *_AREAS,
             Column("iou", _CURVE, "IoU at percentiles 1..99; the image's other boxes count as outside"),
-            Column("recall", _CURVE, "Share of the box inside the thresholded map at percentiles 1..99"),
-            Column("energy", pa.float32(), "Share of the map's positive mass in the box"),
+            *_CURVES_OF_IOU,
+            *(_scalar(name) for name in BOX_SCALARS),
         ),
         ("image_id", "layer", "head", "box_id"),
+    ),
+    Table(
+        "series",
+        "a map series that has scores: the maps of one method of one model on one view, over all layers and heads",
+        ("dataset",),
+        (
+            *_SERIES,
+            Column("baseline", pa.string(), "Baseline that it is; empty for a model's own maps, also untrained ones"),
+            Column("layer", pa.int16(), "Last layer: what the leaderboard reports; -1 is the whole model"),
+            Column("frames", pa.list_(pa.string()), "Frames of its last layer; several where images have own grids"),
+        ),
+        ("model", "variant", "method", "view", "input_size", "params_id"),
     ),
     Table(
         "aggregates",
         "a group's summary of one metric",
         ("dataset",),
         (
-            _DATASET,
-            _MODEL,
-            _VARIANT,
-            _METHOD,
-            _VIEW,
-            _INPUT_SIZE,
-            _PARAMS,
+            *_SERIES,
             _LAYER,
             _HEAD,
-            Column("group_kind", pa.string(), "all, style or feature_type"),
-            Column("group_key", pa.string(), "Which style or feature type; all for all"),
-            Column("metric", pa.string(), "Metric"),
-            Column("percentile", pa.int16(), "Percentile of a thresholded metric, else -1"),
-            Column("n", pa.int32(), "Scores in the mean: images for the union, boxes for a feature type"),
+            Column(
+                "group_kind",
+                pa.string(),
+                "all, style, feature_type, feature_rollup (a type with its narrower ones, if it has any) or box_size",
+            ),
+            Column("group_key", pa.string(), "Which style, feature type or stratum; all for all"),
+            _METRIC,
+            _PERCENTILE,
+            Column("n", pa.int32(), "Scores in the mean: images for the union, boxes for the other kinds but style"),
             Column("n_images", pa.int32(), "Images among them"),
             Column("n_sources", pa.int32(), "Sources (buildings) among them: the units of the interval"),
             Column("n_left_out", pa.int32(), "Rows without a score"),
-            Column("mean", pa.float64(), "Mean"),
-            Column("sd", pa.float64(), "Standard deviation over the scores; NULL for one score"),
-            Column("ci_low", pa.float64(), "Lower end of the 95 % bootstrap interval over sources; NULL below 8"),
-            Column("ci_high", pa.float64(), "Upper end of it"),
-            Column("chance", pa.float64(), "Mean chance level of the same scores"),
+            Column("n_constant", pa.int32(), "Scores of constant maps among them: at chance by construction"),
+            Column("mean", pa.float32(), "Mean"),
+            Column("sd", pa.float32(), "Standard deviation over the scores; NULL for one score"),
+            Column("ci_low", pa.float32(), "Lower end of the 95 % bootstrap interval over sources; NULL below 8"),
+            Column("ci_high", pa.float32(), "Upper end of it"),
+            Column("ci_kind", pa.string(), "bca or percentile; none where there is no interval"),
+            Column("chance", pa.float32(), "Mean chance level of the same scores; NULL for a metric without one"),
         ),
-        ("model", "variant", "method", "group_kind", "group_key", "metric", "percentile", "layer", "head"),
+        # what one question reads stands together
+        ("model", "variant", "method", "group_kind", "metric", "percentile", "head", "layer", "group_key"),
+    ),
+    Table(
+        "aggregate_index",
+        "a kind of group, metric and percentile that there are aggregates of: what may be asked for",
+        ("dataset",),
+        (
+            _DATASET,
+            Column("group_kind", pa.string(), "As in aggregates"),
+            Column("single_heads", pa.bool_(), "Whether they are of single heads, or of all heads fused"),
+            _METRIC,
+            _PERCENTILE,
+        ),
+        ("group_kind", "single_heads", "metric", "percentile"),
+    ),
+    Table(
+        "layer_choices",
+        "the choice of one layer of a series by one metric, all heads fused",
+        ("dataset",),
+        (
+            *_SERIES,
+            _METRIC,
+            _PERCENTILE,
+            Column("n", pa.int32(), "Images with a score in every layer"),
+            Column("n_sources", pa.int32(), "Sources among them"),
+            Column("last_layer", pa.int16(), "The last layer: what the leaderboard reports"),
+            Column("last_mean", pa.float32(), "Mean score of the last layer over the same images"),
+            Column("cross_fitted", pa.float32(), "Score of layers chosen on other sources than they are scored on"),
+            Column("ci_low", pa.float32(), "Lower end of its 95 % bootstrap interval over sources; NULL below 8"),
+            Column("ci_high", pa.float32(), "Upper end of it"),
+            Column("best_layer", pa.int16(), "Best layer on all images"),
+            Column("best_mean", pa.float32(), "Its mean: optimistic, since it was chosen on the same images"),
+            Column("layers", pa.list_(pa.int16()), "The layers that were to choose from"),
+            Column("picks", pa.list_(pa.float32()), "Share of the folds in which each of them was chosen"),
+        ),
+        ("model", "variant", "method", "metric", "percentile"),
+    ),
+    Table(
+        "head_ranks",
+        "a single head's rank among all heads and layers of its series, image by image",
+        ("dataset",),
+        (
+            *_SERIES,
+            _LAYER,
+            _HEAD,
+            _METRIC,
+            _PERCENTILE,
+            Column("n", pa.int32(), "Images in which every head has a score"),
+            Column(
+                "mean_rank",
+                pa.float32(),
+                "Mean rank over images, 1 is best; equal scores share the mean of their ranks",
+            ),
+            Column("top1", pa.float32(), "Share of images in which it is best; heads tied for it share the credit"),
+            Column("top3", pa.float32(), "Share of images in which it is among the best three; ties share likewise"),
+        ),
+        ("model", "variant", "method", "metric", "percentile", "layer", "head"),
+    ),
+    Table(
+        "comparisons",
+        "a paired test of series a against series b at their last layers, all heads fused: a minus b, image by image",
+        ("dataset",),
+        (
+            _DATASET,
+            Column(
+                "family",
+                pa.string(),
+                "Family that Holm's adjustment runs over, one metric and percentile at a time: kind/view; pairs of "
+                "untrained models are one of their own",
+            ),
+            Column(
+                "kind",
+                pa.string(),
+                "baseline, model, method or variant: what differs between a and b. A model-free baseline is matched "
+                "image by image by frame; its variant is that frame, or mixed where a's images have several",
+            ),
+            _VIEW,
+            *_side("a"),
+            *_side("b"),
+            _METRIC,
+            _PERCENTILE,
+            Column("n", pa.int32(), "Images that both have a score of"),
+            Column("n_sources", pa.int32(), "Sources among them: the units of the tests"),
+            Column("mean_a", pa.float64(), "Mean of a over these images"),
+            Column("mean_b", pa.float64(), "Mean of b over these images"),
+            Column("difference", pa.float64(), "Mean of a minus b"),
+            Column(
+                "ci_low",
+                pa.float64(),
+                "Lower end of its 95 % BCa bootstrap interval over sources, from 8 seeds on over both; NULL below 8",
+            ),
+            Column("ci_high", pa.float64(), "Upper end of it"),
+            Column("median_difference", pa.float64(), "Median over sources of a minus b"),
+            Column("rank_biserial", pa.float64(), "Matched-pairs rank-biserial correlation, zeros in the denominator"),
+            Column("d_z", pa.float64(), "Mean difference over its standard deviation, over sources"),
+            Column("test", pa.string(), "wilcoxon_exact, wilcoxon_normal or mcnemar_exact"),
+            Column("p", pa.float64(), "Two-sided p-value of the test"),
+            Column(
+                "p_holm",
+                pa.float64(),
+                "p adjusted by Holm over the family; 1 for pairs that are equal everywhere, which are no members of it",
+            ),
+            Column("p_t", pa.float64(), "Two-sided p-value of the paired t-test, beside it; NULL for hits"),
+            Column("margin", pa.float64(), "Margin of equivalence: 0.01 for IoU, else 10 % of the mean of b"),
+            Column("p_equivalence", pa.float64(), "p-value of two one-sided t-tests against the margin"),
+            Column("p_equivalence_holm", pa.float64(), "That, adjusted by Holm over the family"),
+            Column(
+                "verdict", pa.string(), "preserved, enhanced, diminished or inconclusive; in favour of a is enhanced"
+            ),
+            Column("significant", pa.bool_(), "Whether p_holm is below 0.05, also where the verdict is preserved"),
+            Column("n_seeds", pa.int32(), "Training seeds that a is the mean of; 1 where there is no choice of seed"),
+            Column("seed_low", pa.float64(), "Lower end of the 95 % t-interval over seeds; NULL for one"),
+            Column("seed_high", pa.float64(), "Upper end of it"),
+            Column("seeds_agree", pa.bool_(), "Whether the difference has one sign in all seeds; NULL for one seed"),
+        ),
+        (
+            "kind",
+            "view",
+            "a_model",
+            "a_variant",
+            "a_method",
+            "b_model",
+            "b_variant",
+            "b_method",
+            "metric",
+            "percentile",
+        ),
     ),
     Table(
         "runs",

@@ -71,10 +71,11 @@ def partition_path(table: str, partition: dict[str, str]) -> str:
 def read_manifest(root: Path, *, draft: bool = False) -> Manifest:
     """The published manifest, or with `draft` the one that the pipeline prepares (the published one if there is none).
 
-    A store that does not exist yet has an empty manifest.
+    A store that does not exist yet has an empty manifest. The draft leaves out parts whose file is gone, so that the
+    pipeline makes them again.
 
     Raises:
-        StoreFormatError: the store's format is newer than this program's, or the file is damaged.
+        StoreFormatError: the store's format is not this program's, or the file is damaged.
     """
     path = root / MANIFEST
     if draft and (root / DRAFT).exists():
@@ -84,17 +85,23 @@ def read_manifest(root: Path, *, draft: bool = False) -> Manifest:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         version = int(document["format"])
-        if version > FORMAT_VERSION:
-            message = (
-                f"expected a store of format {FORMAT_VERSION} or older, got format {version} in {path}; "
+        if version != FORMAT_VERSION:
+            remedy = (
                 "it was written by a newer ssl-attn: upgrade this one"
+                if version > FORMAT_VERSION
+                else "it was written by an older ssl-attn, and its columns mean something else: delete the folder, or "
+                "name another with --store, and build again"
             )
+            message = f"expected a store of format {FORMAT_VERSION}, got format {version} in {path}; {remedy}"
             raise StoreFormatError(message)
         tables = {name: [Part(**part) for part in parts] for name, parts in document["tables"].items()}
-        return Manifest(int(document["generation"]), tables)
+        generation = int(document["generation"])
     except (ValueError, KeyError, TypeError) as error:
         message = f"expected a manifest in {path}, got a damaged file ({error}); restore it or build the store again"
         raise StoreFormatError(message) from error
+    if draft:
+        tables = {name: [part for part in parts if (root / part.file).exists()] for name, parts in tables.items()}
+    return Manifest(generation, tables)
 
 
 def write_manifest(root: Path, manifest: Manifest, *, draft: bool = False) -> None:

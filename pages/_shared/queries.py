@@ -29,8 +29,8 @@ def metrics(dataset: str) -> Query:
     """Registry entries of the metrics that the leaderboard of a data set can rank by."""
     return Query.of(
         "SELECT * FROM metrics\n"
-        "WHERE metric IN (SELECT DISTINCT metric FROM layer_profile WHERE dataset = $dataset)\n"
-        "ORDER BY thresholded DESC, metric",
+        "WHERE metric IN (SELECT metric FROM aggregate_index WHERE dataset = $dataset AND group_kind = 'all')\n"
+        "ORDER BY metric",
         dataset=dataset,
     )
 
@@ -54,9 +54,10 @@ def leaderboard(
         "FROM leaderboard($metric, at_percentile := $percentile) AS l\n"
         "JOIN models AS m USING (model, variant)\n"
         "LEFT JOIN verdicts AS v USING (model, variant, method)\n"
+        "LEFT JOIN metrics AS k USING (metric)\n"
         "WHERE l.dataset = $dataset AND l.view = $view AND list_contains($variants, l.variant)\n"
         f"  AND {_method_filter('l.method', methods)}\n"
-        "ORDER BY l.value DESC NULLS LAST, l.model, l.variant, l.method",
+        "ORDER BY towards_better(k.direction) * l.value DESC NULLS LAST, l.model, l.variant, l.method",
         dataset=dataset,
         metric=metric,
         percentile=percentile,
@@ -89,8 +90,8 @@ def layer_progression(
 def breakdown_percentiles(dataset: str, metric: str) -> Query:
     """`kind`, `percentile`: where styles and feature types are summarised."""
     return Query.of(
-        "SELECT DISTINCT group_kind AS kind, percentile FROM aggregates\n"
-        "WHERE dataset = $dataset AND metric = $metric AND group_kind != 'all' ORDER BY ALL",
+        "SELECT group_kind AS kind, percentile FROM aggregate_index\n"
+        "WHERE dataset = $dataset AND metric = $metric AND group_kind != 'all' AND NOT single_heads ORDER BY ALL",
         dataset=dataset,
         metric=metric,
     )
@@ -228,9 +229,11 @@ def last_layer_maps(dataset: str, image_id: str, view: str) -> Query:
 
 def _breakdown(macro: str, group: str, series: Series, metric: str, percentile: int | None, layer: int) -> Query:
     return Query.of(
-        f"FROM {macro}($metric, at_percentile := $percentile, at_layer := $layer)\n"
+        "SELECT b.*\n"
+        f"FROM {macro}($metric, at_percentile := $percentile, at_layer := $layer) AS b\n"
+        "JOIN metrics AS k USING (metric)\n"
         f"WHERE {_OF_SERIES} AND method = $method AND params_id = $params_id\n"
-        f"ORDER BY value DESC NULLS LAST, {group}",
+        f"ORDER BY towards_better(k.direction) * b.value DESC NULLS LAST, b.{group}",
         metric=metric,
         percentile=percentile,
         layer=layer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,6 +50,45 @@ def extract(
             megabytes = "not measured here" if peak is None else f"{peak / 1e6:,.0f}"
             table.add_row(f"{size} px", mode, f"{cost[mode].seconds * 1e3:,.0f}", f"{ratio:.2f}", megabytes)
     Console().print(table)
+
+
+@bench_app.command()
+def score(
+    images: Annotated[int, typer.Option(min=1, help="Images, of 144 maps and 5 boxes each")] = 7,
+    as_json: JsonOption = False,
+    out: Annotated[Path | None, typer.Option(help="Write the JSON to this file as well")] = None,
+) -> None:
+    """Scoring a map on one core, and five of the metrics against a straightforward implementation of them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ssl_attn.benchmarks.scoring import GRIDS, measure
+
+    measured = measure(images=images)
+    first, *others = GRIDS
+    flat = {
+        "ms_per_map": measured.full_ms[first],
+        **{f"ms_per_map_{side}": measured.full_ms[side] for side in others},
+        "five_ms": measured.five_ms,
+        "straightforward_ms": measured.straightforward_ms,
+        "speedup": measured.speedup,
+        **{f"deviation_{name}": deviation for name, deviation in measured.deviations.items()},
+    }
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(flat, indent=2) + "\n", encoding="utf-8")
+    if as_json:
+        typer.echo(json.dumps(flat))
+        return
+    table = Table("Against the union and 5 boxes, on one core", "ms a map", "Times faster")
+    for side in GRIDS:
+        table.add_row(f"Every metric, grid {side} x {side}", f"{measured.full_ms[side]:.2f}", "")
+    table.add_row("Five metrics on 224 x 224", f"{measured.five_ms:.2f}", f"{measured.speedup:.0f}")
+    table.add_row("The same five, straightforward", f"{measured.straightforward_ms:.1f}", "1")
+    console = Console()
+    console.print(table)
+    agreement = ", ".join(f"{name} {deviation:.0e}" for name, deviation in measured.deviations.items())
+    console.print(f"Both agree; largest deviations: {agreement}", highlight=False, soft_wrap=True)
 
 
 def _memory_ratio(costs: dict[Mode, Cost], mode: Mode) -> float | None:

@@ -53,6 +53,13 @@ FeaturesOption = Annotated[
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps")]
 DtypeOption = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16")]
 BatchOption = Annotated[int | None, typer.Option("--batch-size", min=1, help="Images in one forward pass")]
+NativeEmdOption = Annotated[
+    bool,
+    typer.Option(
+        "--native-emd",
+        help="Also the exact earth mover's distance on the maps' own grids, all heads fused (slow on fine grids)",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the random weights")]
 
 
@@ -72,10 +79,11 @@ def build(
     dtype: DtypeOption = None,
     batch_size: BatchOption = None,
     seed: SeedOption = 0,
+    native_emd: NativeEmdOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say time and bytes, and do nothing")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Extract, score, aggregate, check and publish one data set; a second run does only what is missing."""
+    """Extract, score, aggregate, compare, check and publish one data set; a second run does only what is missing."""
     from etl.build import build as run_build
     from etl.progress import drawn
     from etl.store import Store
@@ -94,7 +102,7 @@ def build(
             typer.echo(_say(cost), err=True)
         try:
             with target.locked():
-                report = run_build(target, read, plans, progress=progress)
+                report = run_build(target, read, plans, native_emd=native_emd, progress=progress)
         except KeyboardInterrupt:
             typer.echo("Stopped. What is finished is kept: the same command goes on from there.", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -34,7 +34,7 @@ def methods(as_json: JsonOption = False) -> None:
 
 
 def metrics(as_json: JsonOption = False) -> None:
-    """The metrics: formula, range, chance level."""
+    """The metrics: formula, range, chance level, and what to beware of."""
     from ssl_attn.metrics import METRICS
 
     rows: list[dict[str, object]] = [
@@ -43,10 +43,32 @@ def metrics(as_json: JsonOption = False) -> None:
             "label": m.label,
             "formula": m.formula,
             "better": m.direction,
+            "range": [m.low, m.high],
+            "unit": m.unit,
             "chance": m.chance,
+            "warning": m.warning,
             "source": m.source,
         }
         for m in METRICS.values()
+    ]
+    _show(rows, as_json=as_json)
+
+
+def baselines(as_json: JsonOption = False) -> None:
+    """The baselines: what map each one is, what it bounds, where its scores stand."""
+    from ssl_attn.baselines import BASELINES
+
+    rows: list[dict[str, object]] = [
+        {
+            "baseline": b.name,
+            "label": b.label,
+            "description": b.description,
+            "bound": b.bound,
+            "rows": b.rows,
+            "parameters": dict(b.parameters),
+            "source": b.source,
+        }
+        for b in BASELINES.values()
     ]
     _show(rows, as_json=as_json)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,6 +13,7 @@ from ssl_attn.cli.build import (
     DtypeOption,
     FeaturesOption,
     InputSizeOption,
+    NativeEmdOption,
     RandomOption,
     SeedOption,
     ViewOption,
@@ -76,18 +78,18 @@ def extract(
         raise typer.Exit(EXIT_QUARANTINED)
 
 
-def score(store: StoreOption = None) -> None:
-    """Score every map of the draft that is not scored yet."""
+def score(store: StoreOption = None, native_emd: NativeEmdOption = False) -> None:
+    """Score every map of the draft that is not scored yet, and the baselines that belong to them."""
     from etl.score import score as run_score
 
-    _stage("score", store, run_score)
+    _stage("score", store, partial(run_score, native_emd=native_emd), {"native_emd": native_emd})
 
 
 def aggregate(store: StoreOption = None) -> None:
-    """Summarise every series of scores of the draft that is not summarised yet."""
+    """Summarise every series of scores of the draft, and test it against its baselines and the other series."""
     from etl.aggregate import aggregate as run_aggregate
 
-    _stage("aggregate", store, run_aggregate)
+    _stage("aggregate", store, run_aggregate, {})
 
 
 def publish(store: StoreOption = None) -> None:
@@ -101,14 +103,14 @@ def publish(store: StoreOption = None) -> None:
     typer.echo(f"{target.root}: generation {manifest.generation}", err=True)
 
 
-def _stage(command: str, store: Path | None, stage: Callable[..., None]) -> None:
+def _stage(command: str, store: Path | None, stage: Callable[..., None], asked: dict[str, object]) -> None:
     from etl.progress import drawn
     from etl.run import Run
     from etl.store import Store
 
     target = Store(store_path(store))
     with target.locked(), drawn() as progress:
-        run = Run(command, {})
+        run = Run(command, asked)
         stage(target, run, progress=progress)
         run.finish(target)
     typer.echo(f"{target.root}: {run.shards_computed} parts computed, {run.shards_skipped} found", err=True)

@@ -8,54 +8,74 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ssl_attn.errors import UsageError
+from ssl_attn.metrics import BOX_SCALARS, SCALARS
 from ssl_attn.metrics.canvas import to_canvas
-from ssl_attn.metrics.energy import energy
-from ssl_attn.metrics.overlap import overlap_curves
+from ssl_attn.metrics.cells import visible_cells
+from ssl_attn.metrics.distribution import concentration, soft_scores
+from ssl_attn.metrics.energy import energy, energy_normalised, lift
+from ssl_attn.metrics.nss import nss
+from ssl_attn.metrics.overlap import Workspace, overlaps
 from ssl_attn.metrics.percentiles import PERCENTILES
+from ssl_attn.metrics.pointing import pointing
+from ssl_attn.metrics.ranking import ranking
+from ssl_attn.metrics.transport import emd, emd_native
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from ssl_attn.metrics.overlap import Partition
+    from ssl_attn.metrics.soft_target import SoftTargets
     from ssl_attn.metrics.target import Target
 
+    Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
 
-Outcome = Literal["scored", "no_box", "hidden", "not_finite", "zero_map"]
+Outcome = Literal["scored", "constant", "no_box", "hidden", "not_finite", "zero_map"]
 OUTCOMES: dict[Outcome, str] = {
-    "scored": "every score has a value",
+    "scored": "the map has scores",
+    "constant": "the map has one value on all of the visible image; it scores exactly at chance",
     "no_box": "the image has no box that the view shows enough of; nothing to score against",
     "hidden": "the view shows less than a quarter of this box",
     "not_finite": "the map holds a NaN or an infinite value",
     "zero_map": "the map has no positive value on the visible image; it points nowhere",
 }
-"""Why a map has scores or none. Where several reasons hold, the first in this order is given."""
+"""Why a map has scores or none. Of several reasons for having none, the first in this order is given."""
 
-# Canvases in flight at once.
-_CHUNK_MAPS = 16
+# Cells times targets in flight at once.
+_CHUNK_CELLS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapScores:
-    """Scores of m maps against one target with b boxes. Whatever has another outcome than `scored` is NaN throughout.
+    """Scores of m maps against one target with b boxes; NaN where a score does not exist.
 
-    `outcome` `(m,)` with the union's `iou` `(m, 99)` and `energy` `(m,)`; `box_outcome` `(m, b)` with `box_iou` and
-    `box_recall` `(m, b, 99)` and `box_energy` `(m, b)`. Element p - 1 of a curve is percentile p.
+    `outcome` `(m,)` with the union's `iou` `(m, 99)` and `scalars`, every metric of `SCALARS` by name, each `(m,)`;
+    `area_mass` and `area_above_mean` `(m,)` are the shares of the visible canvas pixels that `iou_mass` and
+    `iou_above_mean` select. `box_outcome` `(m, b)` with `box_iou` `(m, b, 99)` and `box_scalars`, every metric of
+    `BOX_SCALARS` by name, each `(m, b)`. Element p - 1 of a curve is percentile p.
+
+    Maps that are `scored` or `constant` have scores; a `zero_map` has its `mse` alone, others have none. A score that
+    is undefined is missing for itself: AUROC, average precision and NSS without a cell outside the boxes, shuffled AUC
+    without another image's box there, normalised energy against all of the image.
     """
 
     outcome: NDArray[np.str_]
     iou: Floats
-    energy: Floats
+    scalars: dict[str, Floats]
+    area_mass: Floats
+    area_above_mean: Floats
     box_outcome: NDArray[np.str_]
     box_iou: Floats
-    box_recall: Floats
-    box_energy: Floats
+    box_scalars: dict[str, Floats]
 
 
-def score_maps(values: NDArray[np.floating], target: Target) -> MapScores:
-    """Score maps `(m, grid_h, grid_w)` at their native grid, signed and in any scale.
+def score_maps(values: NDArray[np.floating], target: Target, *, native_emd: bool = False) -> MapScores:
+    """Score maps `(m, grid_h, grid_w)` at their native grid, signed and in any scale, on every metric.
 
-    IoU and recall rank the signed values, energy takes their positive part. Memory beyond the result does not grow
+    What ranks cells or pixels takes the signed values, what shares out mass their positive part. With `native_emd` the
+    earth mover's distance is also computed on the native grid, which takes long. Memory beyond the result does not grow
     with m.
 
     Raises:
@@ -67,42 +87,125 @@ def score_maps(values: NDArray[np.floating], target: Target) -> MapScores:
             f"expected maps of shape (n, {grid[0]}, {grid[1]}), got {values.shape}; build the target on the maps' grid"
         )
         raise UsageError(message)
-    maps, boxes = len(values), len(target.kept)
-    scores = MapScores(
-        outcome=np.full(maps, "no_box", dtype="<U10"),
-        iou=np.full((maps, len(PERCENTILES)), np.nan),
-        energy=np.full(maps, np.nan),
-        box_outcome=np.full((maps, boxes), "hidden", dtype="<U10"),
-        box_iou=np.full((maps, boxes, len(PERCENTILES)), np.nan),
-        box_recall=np.full((maps, boxes, len(PERCENTILES)), np.nan),
-        box_energy=np.full((maps, boxes), np.nan),
-    )
-    if target.masks is not None:
-        for start in range(0, maps, _CHUNK_MAPS):
-            _score_chunk(values, slice(start, min(start + _CHUNK_MAPS, maps)), target, target.masks, scores)
+    scores = _no_scores(len(values), len(target.kept))
+    masks, pointing_masks, soft = target.masks, target.pointing_masks, target.soft
+    if masks is None or pointing_masks is None or soft is None:
+        return scores
+    kept = np.flatnonzero(target.kept)
+    workspace = Workspace(target.visible_pixels, masks)
+    step = max(1, _CHUNK_CELLS // target.coverage.size)
+    for start in range(0, len(values), step):
+        maps = values[start : start + step].astype(np.float64)
+        rows = np.arange(start, start + len(maps))
+        outcome = _outcomes(maps, target.visible_share)
+        scores.outcome[rows] = outcome
+        scores.box_outcome[np.ix_(rows, kept)] = outcome[:, None]
+
+        zero = outcome == "zero_map"
+        if zero.any():
+            _fill(scores, rows[zero], kept, {"mse": soft_scores(maps[zero], soft, target.visible_share)["mse"]})
+        has_scores = (outcome == "scored") | (outcome == "constant")
+        if has_scores.any():
+            rows, maps, constant = rows[has_scores], maps[has_scores], outcome[has_scores] == "constant"
+            # Interpolation reaches across the border of the visible image: there too, a constant map is constant.
+            maps[constant] = visible_cells(maps[constant], target.visible_share)[:, :1, None]
+            maps = _at_peak_one(maps)
+            _fill(scores, rows, kept, _grid_scores(maps, target, soft, native_emd=native_emd))
+            _fill(scores, rows, kept, _canvas_scores(maps, target, masks, pointing_masks, workspace))
     return scores
 
 
-def _score_chunk(
-    values: NDArray[np.floating], chunk: slice, target: Target, masks: Partition, scores: MapScores
-) -> None:
-    """Fill the rows of one chunk of maps into `scores`."""
-    maps = values[chunk]
-    finite = np.isfinite(maps).all(axis=(1, 2))
-    mass = energy(
-        np.where(finite[:, None, None], maps, 0),
-        np.concatenate([target.union_coverage[None], target.box_coverage[target.kept]]),
-        target.visible_share,
-    )
-    scored = finite & np.isfinite(mass[:, 0])
-    outcome = np.where(scored, "scored", np.where(finite, "zero_map", "not_finite"))
-    scores.outcome[chunk] = outcome
-    scores.box_outcome[chunk, target.kept] = outcome[:, None]
+def _no_scores(maps: int, boxes: int) -> MapScores:
+    def missing(*shape: int) -> Floats:
+        return np.full(shape, np.nan)
 
-    iou, recall = overlap_curves(target.crop(to_canvas(maps[scored])), masks)
-    rows = np.arange(chunk.start, chunk.stop)[scored]
-    boxes = np.flatnonzero(target.kept)
-    scores.energy[rows], scores.iou[rows] = mass[scored, 0], iou[:, 0]
-    scores.box_energy[np.ix_(rows, boxes)] = mass[scored, 1:]
-    scores.box_iou[np.ix_(rows, boxes)] = iou[:, 1:]
-    scores.box_recall[np.ix_(rows, boxes)] = recall[:, 1:]
+    return MapScores(
+        outcome=np.full(maps, "no_box", dtype="<U10"),
+        iou=missing(maps, len(PERCENTILES)),
+        scalars={name: missing(maps) for name in SCALARS},
+        area_mass=missing(maps),
+        area_above_mean=missing(maps),
+        box_outcome=np.full((maps, boxes), "hidden", dtype="<U10"),
+        box_iou=missing(maps, boxes, len(PERCENTILES)),
+        box_scalars={name: missing(maps, boxes) for name in BOX_SCALARS},
+    )
+
+
+def _outcomes(maps: Floats, visible: Floats) -> NDArray[np.str_]:
+    """What becomes of each map `(m, grid_h, grid_w)`, `(m,)`, by its values on the visible cells."""
+    finite = np.isfinite(maps).all(axis=(1, 2))
+    seen = visible_cells(maps, visible)
+    low, high = seen.min(axis=1), seen.max(axis=1)
+    return np.select([~finite, high <= 0, low == high], ["not_finite", "zero_map", "constant"], default="scored")
+
+
+def _at_peak_one(maps: Floats) -> Floats:
+    """Maps scaled to a largest magnitude of about 1, so that the canvas, of single precision, can hold any map.
+
+    By a power of 2, which is exact: no score changes, and equal values stay equal.
+    """
+    _, exponent = np.frexp(np.abs(maps).max(axis=(1, 2)))
+    scaled: Floats = np.ldexp(maps, -exponent[:, None, None])
+    return scaled
+
+
+def _grid_scores(maps: Floats, target: Target, soft: SoftTargets, *, native_emd: bool) -> dict[str, Floats]:
+    """Scores that are computed on the native grid: `(m, t)`, or `(m,)` for those that know no single box."""
+    visible, coverage = target.visible_share, target.coverage
+    area = np.concatenate([[target.area_grid], target.box_area_grid[target.kept]])
+    held = energy(maps, coverage, visible)
+    scores = {
+        "energy": held,
+        "lift": lift(held, area),
+        "energy_normalised": energy_normalised(held, area),
+        "nss": nss(maps, coverage, visible),
+        "emd": emd(maps, soft, visible),
+        **ranking(maps, coverage, visible, target.others),
+        **soft_scores(maps, soft, visible),
+        **concentration(maps, visible),
+    }
+    if native_emd:
+        scores["emd_native"] = emd_native(maps, soft, visible)
+    return scores
+
+
+def _canvas_scores(
+    maps: Floats, target: Target, masks: Partition, pointing_masks: Bools, workspace: Workspace
+) -> dict[str, Floats]:
+    """Scores that are computed on the canvas, a few maps at a time: `(m, t)`, the curves `(m, t, 99)`, areas `(m,)`."""
+    chunks = []
+    for start in range(0, len(maps), workspace.maps):
+        canvas = target.crop(to_canvas(maps[start : start + workspace.maps]))
+        overlap = overlaps(canvas, masks, workspace)
+        pointing_exact, pointing_near = np.split(pointing(canvas, pointing_masks), 2, axis=1)
+        chunks.append(
+            {
+                "iou": overlap.iou,
+                "iou_mean": overlap.iou.mean(axis=2),
+                "iou_oracle": overlap.iou_oracle,
+                "iou_mass": overlap.iou_mass,
+                "iou_above_mean": overlap.iou_above_mean,
+                "pointing": pointing_exact,
+                "pointing_15": pointing_near,
+                "area_mass": overlap.mass_pixels / target.visible_pixels,
+                "area_above_mean": overlap.above_mean_pixels / target.visible_pixels,
+            }
+        )
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+
+def _fill(scores: MapScores, rows: NDArray[np.intp], kept: NDArray[np.intp], values: Mapping[str, Floats]) -> None:
+    """Put scores of the maps `rows` into their places: of the union, and of the boxes `kept` where there are any."""
+    of_boxes = np.ix_(rows, kept)
+    for name, score in values.items():
+        match name:
+            case "iou":
+                scores.iou[rows], scores.box_iou[of_boxes] = score[:, 0], score[:, 1:]
+            case "area_mass":
+                scores.area_mass[rows] = score
+            case "area_above_mean":
+                scores.area_above_mean[rows] = score
+            case _ if score.ndim == 1:
+                scores.scalars[name][rows] = score
+            case _:
+                scores.scalars[name][rows], scores.box_scalars[name][of_boxes] = score[:, 0], score[:, 1:]

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from ssl_attn.geometry import CANVAS_SIZE, coverage, rasterise, union_coverage, visible_fraction
+from ssl_attn.errors import UsageError
+from ssl_attn.geometry import CANVAS_SIZE, clip, coverage, rasterise, union_coverage, visible_fraction
 from ssl_attn.metrics.overlap import Partition, partition
+from ssl_attn.metrics.pointing import grown
+from ssl_attn.metrics.soft_target import SoftTargets, soft_targets
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,9 +36,13 @@ class Target:
 
     On the canvas: `window`, the rows and columns that show the image, and the masks `union` `(224, 224)` and `boxes`
     `(boxes, 224, 224)`. On the grid, shares of a cell's area: `visible_share` and `union_coverage` `(grid_h, grid_w)`,
-    `box_coverage` `(boxes, grid_h, grid_w)`.
-    Areas are shares of the visible part: `area` and `box_area` of its pixels, the others of its grid.
-    `masks` are the union and then the kept boxes over the visible pixels; None when no box is kept.
+    `box_coverage` `(boxes, grid_h, grid_w)`; `others` `(grid_h, grid_w)` sums the coverage of other images' unions.
+    Areas are shares of the visible part: `area` and `box_area` of its pixels, `area_grid` and `box_area_grid` of its
+    grid, `area_grown` and `box_area_grown` of its pixels with targets grown by the tolerance of the pointing game.
+
+    What maps are compared with has the t targets that are scored: the union and then the kept boxes. `masks` cuts the
+    visible pixels into regions, `pointing_masks` `(2 t, visible_pixels)` are the masks and then the grown ones, `soft`
+    the soft targets. All three are None when no box is kept.
     """
 
     window: tuple[slice, slice]
@@ -44,13 +51,18 @@ class Target:
     visible_share: Floats
     union_coverage: Floats
     box_coverage: Floats
+    others: Floats | None
     visible_fraction: Floats
     kept: Bools
     area: float
     area_grid: float
+    area_grown: float
     box_area: Floats
     box_area_grid: Floats
+    box_area_grown: Floats
     masks: Partition | None
+    pointing_masks: Bools | None
+    soft: SoftTargets | None
 
     @property
     def visible_pixels(self) -> int:
@@ -58,13 +70,30 @@ class Target:
         rows, columns = self.window
         return int((rows.stop - rows.start) * (columns.stop - columns.start))
 
+    @property
+    def coverage(self) -> Floats:
+        """Share of each cell in each target that is scored, `(t, grid_h, grid_w)`."""
+        return np.concatenate([self.union_coverage[None], self.box_coverage[self.kept]])
+
     def crop(self, canvases: NDArray[_Pixel]) -> NDArray[_Pixel]:
         """The visible pixels of `(n, 224, 224)`, row by row, `(n, visible_pixels)`."""
         return _crop(canvases, self.window)
 
 
-def build_target(boxes: Floats, placement: Placement, *, grid_h: int, grid_w: int) -> Target:
-    """The target of an image with `boxes` `(n, 4)` as x, y, width, height in image fractions; n may be 0."""
+def build_target(
+    boxes: Floats, placement: Placement, *, grid_h: int, grid_w: int, others: Floats | None = None
+) -> Target:
+    """The target of an image with `boxes` `(n, 4)` as x, y, width, height in image fractions; n may be 0.
+
+    `others` `(grid_h, grid_w)` is the sum over the other images of the data set of the share of each cell that their
+    unions cover; without it there is no shuffled AUC.
+
+    Raises:
+        UsageError: `others` is on another grid.
+    """
+    if others is not None and others.shape != (grid_h, grid_w):
+        message = f"expected the other images' coverage on the grid ({grid_h}, {grid_w}), got {others.shape}"
+        raise UsageError(message)
     shown = placement.visible_canvas[None]
     window = _window(rasterise(shown, CANVAS_SIZE, CANVAS_SIZE)[0])
     visible_share = coverage(shown, grid_h, grid_w)[0]
@@ -73,11 +102,21 @@ def build_target(boxes: Floats, placement: Placement, *, grid_h: int, grid_w: in
     fraction = visible_fraction(boxes, placement)
     kept = fraction >= MIN_VISIBLE_FRACTION
     masks = _visible_masks(on_canvas, window, needed=kept)
-    union = np.logical_or.reduce(masks[kept], axis=0)
+    near = grown(masks)
+    union, union_near = (np.logical_or.reduce(canvases[kept], axis=0) for canvases in (masks, near))
     box_coverage = coverage(on_canvas, grid_h, grid_w)
     covered = union_coverage(on_canvas[kept], grid_h, grid_w)
 
-    pixels, cells = union[window].size, visible_share.sum()
+    def targets(of_union: Bools, of_boxes: Bools) -> Bools:
+        return _crop(np.concatenate([of_union[None], of_boxes[kept]]), window)
+
+    def share(canvases: Bools) -> Floats:
+        shares: Floats = _crop(canvases, window).mean(axis=1)
+        return shares
+
+    any_kept = bool(kept.any())
+    exact, tolerant = targets(union, masks), targets(union_near, near)
+    cells = visible_share.sum()
     return Target(
         window=window,
         union=union,
@@ -85,13 +124,18 @@ def build_target(boxes: Floats, placement: Placement, *, grid_h: int, grid_w: in
         visible_share=visible_share,
         union_coverage=covered,
         box_coverage=box_coverage,
+        others=others,
         visible_fraction=fraction,
         kept=kept,
-        area=float(union.sum() / pixels),
+        area=float(share(union[None])[0]),
         area_grid=float(covered.sum() / cells),
-        box_area=masks.sum(axis=(1, 2)) / pixels,
+        area_grown=float(share(union_near[None])[0]),
+        box_area=share(masks),
         box_area_grid=box_coverage.sum(axis=(1, 2)) / cells,
-        masks=partition(_crop(np.concatenate([union[None], masks[kept]]), window)) if kept.any() else None,
+        box_area_grown=share(near),
+        masks=partition(exact) if any_kept else None,
+        pointing_masks=np.concatenate([exact, tolerant]) if any_kept else None,
+        soft=soft_targets(clip(on_canvas[kept]), window, grid_h=grid_h, grid_w=grid_w) if any_kept else None,
     )
 
 

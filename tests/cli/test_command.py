@@ -155,10 +155,11 @@ def test_wrong_use_is_told_in_one_line(tmp_path, arguments, code, expected):
 def test_a_query_that_fails_says_why(store):
     done = run("sql", "--store", store, "FROM leaderboard('beauty')")
     assert done.returncode == 1
-    assert "expected a metric out of energy, iou; got beauty" in done.stderr
+    assert "expected a metric out of auroc, average_precision, cc" in done.stderr
+    assert "got beauty" in done.stderr
 
 
-@pytest.mark.parametrize("registry", ["models", "methods", "metrics", "datasets"])
+@pytest.mark.parametrize("registry", ["models", "methods", "metrics", "baselines", "datasets"])
 def test_registries_are_tables_and_json(registry):
     assert run(registry).stdout
     rows = json.loads(run(registry, "--json").stdout)

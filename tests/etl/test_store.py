@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from etl.build import build
 from etl.check import prune, run_checks, verify
 from etl.publish import publish
 from etl.store import Store, content_key
@@ -90,6 +91,12 @@ def test_a_newer_store_is_refused(tmp_path):
         read_manifest(tmp_path)
 
 
+def test_an_older_store_is_refused(tmp_path):
+    (tmp_path / MANIFEST).write_text(json.dumps({"format": FORMAT_VERSION - 1, "generation": 1, "tables": {}}))
+    with pytest.raises(StoreFormatError, match="written by an older ssl-attn"):
+        read_manifest(tmp_path)
+
+
 def test_a_damaged_manifest_is_named(tmp_path):
     (tmp_path / MANIFEST).write_text('{"format": 1, "gene')
     with pytest.raises(StoreFormatError, match="damaged file"):
@@ -127,6 +134,19 @@ def test_verify_finds_a_damaged_and_a_missing_part(copied):
     assert len(faults) == 2
     assert any(damaged.file in fault and "hash" in fault for fault in faults)
     assert any(missing.file in fault and "found none" in fault for fault in faults)
+
+
+def test_a_lost_part_is_named_to_readers_and_made_again_by_the_same_build(copied, pictures, tiny_plans):
+    lost = [copied.draft().parts(table)[0] for table in ("maps", "box_scores", "aggregates")]
+    for part in lost:
+        (copied.root / part.file).unlink()
+    with pytest.raises(StoreFormatError, match="building again makes them anew"):
+        connect(copied.root)
+    store = Store(copied.root)
+    report = build(store, pictures, tiny_plans(store))
+    assert report.computed == len(lost)
+    assert verify(store) == []
+    assert {part.file for part in lost} <= store.draft().files()
 
 
 def test_prune_deletes_what_no_manifest_lists_and_nothing_else(copied):

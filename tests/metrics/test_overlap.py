@@ -1,3 +1,4 @@
+from dataclasses import fields
 from itertools import combinations
 
 import numpy as np
@@ -8,23 +9,41 @@ from hypothesis.extra.numpy import arrays
 
 from ssl_attn.errors import UsageError
 from ssl_attn.metrics import overlap
-from ssl_attn.metrics.chance import iou_chance, recall_chance
-from ssl_attn.metrics.overlap import overlap_curves, partition
+from ssl_attn.metrics.chance import iou_chance, selection_chance
+from ssl_attn.metrics.curves import recall
+from ssl_attn.metrics.overlap import Workspace, overlaps, partition
 from ssl_attn.metrics.percentiles import PERCENTILES, selected_pixels
 
 
-def by_hand(values, mask, percentile):
-    """IoU and recall of one map, one mask and one percentile, by the definition of shared ties."""
-    k = max(1, round(len(values) * (100 - percentile) / 100))
+def by_hand(values, mask, k):
+    """IoU of one map, one mask and k selected pixels, by the definition of shared ties."""
+    if k == 0:
+        return 0.0
     cut = sorted(values.tolist(), reverse=True)[k - 1]
     stronger, tied = values > cut, values == cut
     weight = (k - stronger.sum()) / tied.sum()
     inside = (stronger & mask).sum() + weight * (tied & mask).sum()
-    return inside / (k + mask.sum() - inside), inside / mask.sum()
+    return inside / (k + mask.sum() - inside)
+
+
+def holding_mass(values):
+    """Fewest strongest pixels that hold 60 % of the positive mass, added up one by one."""
+    strongest = sorted((max(float(value), 0.0) for value in values), reverse=True)
+    wanted, held = 0.6 * sum(strongest) * (1 - 1e-12), 0.0
+    for count, value in enumerate(strongest, start=1):
+        held += value
+        if held >= wanted:
+            return count
+    raise AssertionError
+
+
+def percentile_iou(values, mask):
+    return [by_hand(values, mask, int(selected_pixels(len(values), p))) for p in PERCENTILES]
 
 
 # few distinct values make ties; the extremes test the order of the sort keys
 TIED = st.sampled_from([-3.5, -(2.0**-100), -0.0, 0.0, 2.0**-149, 0.25, 1.0, 2.0**100])
+ANY = st.floats(-(2.0**60), 2.0**60, width=32)
 
 
 @st.composite
@@ -36,110 +55,153 @@ def scenes(draw, elements=TIED):
     return canvas, masks
 
 
-@given(scenes())
+@given(scenes() | scenes(elements=ANY))
 def test_equals_the_definition(scene):
     canvas, masks = scene
-    iou, recall = overlap_curves(canvas, partition(masks))
-    assert iou.shape == recall.shape == (len(canvas), len(masks), 99)
+    result = overlaps(canvas, partition(masks))
+    assert result.iou.shape == (len(canvas), len(masks), 99)
     for i, values in enumerate(canvas):
-        for j, mask in enumerate(masks):
-            expected = np.array([by_hand(values, mask, p) for p in PERCENTILES])
-            np.testing.assert_allclose(iou[i, j], expected[:, 0], rtol=1e-12)
-            np.testing.assert_allclose(recall[i, j], expected[:, 1], rtol=1e-12)
+        expected = [percentile_iou(values, mask) for mask in masks]
+        np.testing.assert_allclose(result.iou[i], expected, rtol=1e-12)
+        expected = [by_hand(values, mask, int(mask.sum())) for mask in masks]
+        np.testing.assert_allclose(result.iou_oracle[i], expected, rtol=1e-12)
 
 
-@given(scenes(elements=st.floats(width=32, allow_nan=False, allow_infinity=False)))
-def test_equals_the_definition_for_any_finite_value(scene):
+@given(scenes() | scenes(elements=ANY))
+def test_above_the_mean_equals_the_definition(scene):
     canvas, masks = scene
-    iou, _ = overlap_curves(canvas, partition(masks))
-    for percentile in (1, 37, 50, 90, 99):
-        expected = [[by_hand(values, mask, percentile)[0] for mask in masks] for values in canvas]
-        np.testing.assert_allclose(iou[:, :, percentile - 1], expected, rtol=1e-12)
+    result = overlaps(canvas, partition(masks))
+    for i, values in enumerate(canvas):
+        chosen = values > np.sort(values).mean(dtype=np.float64)
+        assert result.above_mean_pixels[i] == chosen.sum()
+        expected = [(chosen & mask).sum() / (chosen | mask).sum() for mask in masks]
+        np.testing.assert_allclose(result.iou_above_mean[i], expected, rtol=1e-12)
+
+
+@given(scenes() | scenes(elements=ANY))
+def test_the_mass_rule_equals_the_definition(scene):
+    canvas, masks = scene
+    result = overlaps(canvas, partition(masks))
+    for i, values in enumerate(canvas):
+        if values.max() <= 0:
+            assert result.mass_pixels[i] == 0
+            assert np.isnan(result.iou_mass[i]).all()
+            continue
+        count = holding_mass(values)
+        assert result.mass_pixels[i] == count
+        np.testing.assert_allclose(result.iou_mass[i], [by_hand(values, m, count) for m in masks], rtol=1e-12)
 
 
 def test_shared_ties_are_the_average_over_all_ways_to_break_them():
     values = np.array([5, 3, 3, 3, 3, 1, 1, 0], dtype=np.float32)
     mask = np.array([1, 1, 1, 0, 0, 1, 0, 0], dtype=bool)
-    _, recall = overlap_curves(values[None], partition(mask[None]))
+    hits = recall(overlaps(values[None], partition(mask[None])).iou[0, 0], mask.mean(), 8)
     for percentile in (60, 50, 40):  # cuts among the threes
         k = int(selected_pixels(8, percentile))
         ways = [[0, *others] for others in combinations([1, 2, 3, 4], k - 1)]
         expected = np.mean([mask[way].sum() for way in ways]) / mask.sum()
-        assert recall[0, 0, percentile - 1] == pytest.approx(expected, rel=1e-12)
+        assert hits[percentile - 1] == pytest.approx(expected, rel=1e-12)
 
 
-@given(scenes(), st.randoms(use_true_random=False))
+def assert_same(result, expected, rtol=0.0):
+    for field in fields(result):
+        np.testing.assert_allclose(getattr(result, field.name), getattr(expected, field.name), rtol=rtol)
+
+
+@given(scenes() | scenes(elements=ANY), st.randoms(use_true_random=False))
 def test_the_order_of_pixels_does_not_matter(scene, random):
     canvas, masks = scene
     order = list(range(canvas.shape[1]))
     random.shuffle(order)
-    np.testing.assert_allclose(
-        overlap_curves(canvas, partition(masks))[0],
-        overlap_curves(canvas[:, order], partition(masks[:, order]))[0],
-        rtol=1e-12,
-    )
+    moved = overlaps(canvas[:, order], partition(masks[:, order]))
+    assert_same(moved, overlaps(canvas, partition(masks)), rtol=1e-12)
 
 
 @given(scenes(elements=st.integers(-50, 50).map(float)))
-def test_a_monotone_transform_leaves_the_curves_alone(scene):
+def test_a_monotone_transform_leaves_what_only_ranks_alone(scene):
     canvas, masks = scene
     parts = partition(masks)
-    expected = overlap_curves(canvas, parts)
+    expected = overlaps(canvas, parts)
     for transformed in (canvas * 8 - 3, np.arctan(canvas / 50), canvas**3):
-        np.testing.assert_array_equal(overlap_curves(transformed.astype(np.float32), parts), expected)
+        result = overlaps(transformed.astype(np.float32), parts)
+        np.testing.assert_array_equal(result.iou, expected.iou)
+        np.testing.assert_array_equal(result.iou_oracle, expected.iou_oracle)
 
 
-@given(scenes(), st.floats(-1e6, 1e6, width=32))
-def test_a_constant_map_scores_exactly_its_chance_at_every_percentile(scene, value):
+@given(scenes(elements=st.integers(-50, 50).map(float)), st.integers(-30, 30))
+def test_scale_leaves_all_alone(scene, exponent):
+    canvas, masks = scene
+    parts = partition(masks)
+    assert_same(overlaps(np.ldexp(canvas, exponent), parts), overlaps(canvas, parts))
+
+
+@given(scenes(), st.floats(2.0**-100, 2.0**100, width=32))
+def test_a_constant_map_scores_exactly_its_chance_at_every_cut(scene, value):
     _, masks = scene
     pixels = masks.shape[1]
-    iou, recall = overlap_curves(np.full((1, pixels), value, dtype=np.float32), partition(masks))
-    area = masks.mean(axis=1)[:, None]
-    np.testing.assert_allclose(iou[0], iou_chance(area, pixels, np.array(PERCENTILES)), rtol=1e-12)
-    np.testing.assert_allclose(
-        recall[0], np.broadcast_to(recall_chance(pixels, np.array(PERCENTILES)), recall[0].shape), rtol=1e-12
-    )
+    result = overlaps(np.full((1, pixels), value, dtype=np.float32), partition(masks))
+    area = masks.mean(axis=1)
+    expected = iou_chance(area[:, None], pixels, np.array(PERCENTILES))
+    np.testing.assert_allclose(result.iou[0], expected, rtol=1e-12)
+    np.testing.assert_allclose(result.iou_oracle[0], selection_chance(area, area), rtol=1e-12)
+    assert result.mass_pixels[0] == -(-6 * pixels // 10)
+    np.testing.assert_allclose(result.iou_mass[0], selection_chance(area, result.mass_pixels[0] / pixels), rtol=1e-12)
+    assert result.above_mean_pixels[0] == 0
+    assert (result.iou_above_mean[0] == 0).all()
 
 
-def test_recall_never_grows_with_the_percentile():
-    rng = np.random.default_rng(3)
-    _, recall = overlap_curves(rng.integers(0, 9, (5, 500)).astype(np.float32), partition(rng.random((7, 500)) < 0.3))
-    assert (np.diff(recall, axis=2) <= 1e-12).all()
+@given(arrays(bool, st.integers(2, 60)).filter(np.any))
+def test_a_map_that_is_the_mask_is_perfect_at_its_area(mask):
+    result = overlaps(mask[None].astype(np.float32), partition(mask[None]))
+    assert result.iou_oracle[0, 0] == 1
+    assert result.iou_above_mean[0, 0] == (not mask.all())
 
 
 def test_chunks_do_not_change_the_result(monkeypatch):
     rng = np.random.default_rng(4)
     canvas = rng.integers(-20, 20, (23, 400)).astype(np.float32)
     parts = partition(rng.random((6, 400)) < 0.2)
-    whole = overlap_curves(canvas, parts)
-    monkeypatch.setattr(overlap, "_CHUNK_ELEMENTS", 1)
-    np.testing.assert_array_equal(overlap_curves(canvas, parts), whole)
+    whole = overlaps(canvas, parts)
+    monkeypatch.setattr(overlap, "_CHUNK_ELEMENTS", 3 * 400)
+    assert_same(overlaps(canvas, parts), whole)
 
 
-def test_permuted_pixels_score_chance_in_the_mean():
+def test_a_used_workspace_changes_nothing():
     rng = np.random.default_rng(5)
-    mask = np.arange(2000) < 300
-    canvas = np.argsort(rng.random((400, 2000)), axis=1).astype(np.float32)
-    iou, recall = overlap_curves(canvas, partition(mask[None]))
-    for percentile in (10, 50, 90):
-        scores, chance = iou[:, 0, percentile - 1], iou_chance(0.15, 2000, percentile)
-        assert abs(scores.mean() - chance) < 4 * scores.std() / 20 + 1e-3 * chance
-        hits, level = recall[:, 0, percentile - 1], recall_chance(2000, percentile)
-        assert abs(hits.mean() - level) < 4 * hits.std() / 20
+    parts = partition(rng.random((6, 40000)) < 0.2)
+    canvas = rng.integers(-20, 20, (8, 40000)).astype(np.float32)
+    before = canvas.copy()
+    workspace = Workspace(40000, parts)
+    overlaps(rng.random((7, 40000)).astype(np.float32), parts, workspace)
+    assert_same(overlaps(canvas, parts, workspace), overlaps(canvas, parts))
+    np.testing.assert_array_equal(canvas, before)
 
 
-def test_a_mask_without_a_pixel_has_no_score():
-    iou, recall = overlap_curves(np.ones((1, 4), np.float32), partition(np.array([[0, 0, 0, 0], [1, 0, 0, 0]], bool)))
-    assert np.isnan(iou[0, 0]).all()
-    assert np.isnan(recall[0, 0]).all()
-    assert np.isfinite(iou[0, 1]).all()
+def test_many_masks_cut_finely_are_counted_right():
+    rng = np.random.default_rng(6)
+    masks = rng.random((70, 3000)) < 0.5  # nearly every pixel is a region of its own
+    canvas = rng.integers(0, 100, (2, 3000)).astype(np.float32)
+    parts = partition(masks)
+    assert len(parts.membership) == 3000
+    result = overlaps(canvas, parts)
+    for j in (0, 8, 69):
+        assert result.iou[1, j, 89] == pytest.approx(by_hand(canvas[1], masks[j], 300), rel=1e-12)
+
+
+@pytest.mark.parametrize("other", [[1, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]])
+def test_a_mask_without_a_pixel_has_no_score(other):
+    result = overlaps(np.arange(4, dtype=np.float32)[None], partition(np.array([[0, 0, 0, 0], other], bool)))
+    for name in ("iou", "iou_oracle", "iou_mass", "iou_above_mean"):
+        assert np.isnan(getattr(result, name)[0, 0]).all()
+        assert np.isfinite(getattr(result, name)[0, 1]).all() == any(other)
 
 
 def test_regions_are_where_the_same_masks_cover():
     masks = np.array([[1, 1, 0, 0, 1], [0, 1, 1, 0, 0]], dtype=bool)
     parts = partition(masks)
-    np.testing.assert_array_equal(parts.membership[parts.region.astype(int)].T, masks)
-    assert len(parts.membership) == 4
+    assert parts.pixels.tolist() == [0, 1, 2, 4]
+    np.testing.assert_array_equal(parts.membership[parts.region].T, masks[:, parts.pixels])
+    assert len(parts.membership) == 3
     assert parts.sizes.tolist() == [3, 2]
 
 

@@ -49,8 +49,15 @@ def test_a_canvas_resolution_map_that_is_the_box_scores_one(view, size):
     assert target.area == 0.5
     scores = score_maps(target.union[None].astype(np.float32), target)
     assert scores.iou[0, 49] == 1
-    assert scores.box_recall[0, 0, 49] == 1
-    assert scores.energy[0] == pytest.approx(1, abs=1e-6)
+    assert scores.box_iou[0, 0, 49] == 1
+    for metric in ("iou_oracle", "iou_mean", "iou_above_mean", "pointing", "pointing_15", "auroc", "average_precision"):
+        expected = best(target).mean() if metric == "iou_mean" else 1
+        assert scores.scalars[metric][0] == pytest.approx(expected, rel=1e-6), metric
+        assert scores.box_scalars[metric][0, 0] == pytest.approx(expected, rel=1e-6), metric
+    assert scores.scalars["energy"][0] == pytest.approx(1, abs=1e-6)
+    # 60 % of the mask's pixels
+    assert scores.scalars["iou_mass"][0] == pytest.approx(0.6, abs=1e-4)
+    assert scores.area_above_mean[0] == 0.5
     np.testing.assert_allclose(scores.iou[0], best(target), rtol=1e-12)
 
 
@@ -114,7 +121,7 @@ def test_a_native_grid_map_scores_what_an_independent_computation_gives(view, si
     hit = np.zeros_like(shown)
     for bx, by, bw, bh in boxes:
         hit |= ((y >= by) & (y < by + bh))[:, None] & ((x >= bx) & (x < bx + bw))
-    assert scores.energy[0] == pytest.approx((cell * (hit & shown)).sum() / (cell * shown).sum(), abs=3e-3)
+    assert scores.scalars["energy"][0] == pytest.approx((cell * (hit & shown)).sum() / (cell * shown).sum(), abs=3e-3)
 
 
 def iou(canvas, mask, percentile):

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import distance_transform_edt
 
+from ssl_attn.errors import UsageError
 from ssl_attn.geometry import Placement
 from ssl_attn.metrics.target import MIN_VISIBLE_FRACTION, build_target
 
@@ -57,12 +59,15 @@ def test_a_quarter_visible_is_enough():
 def test_an_image_may_have_no_box_to_score(boxes):
     target = build_target(boxes, CROPPED, grid_h=5, grid_w=6)
     assert target.masks is None
+    assert target.pointing_masks is None
+    assert target.soft is None
     assert not target.kept.any()
     assert not target.union.any()
-    assert target.area == target.area_grid == 0
+    assert target.area == target.area_grid == target.area_grown == 0
     assert target.union_coverage.shape == (5, 6)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 0.999), st.floats(0, 0.999), st.floats(1e-6, 1e-3), st.integers(20, 3000), st.integers(20, 3000))
 def test_the_smallest_box_keeps_a_visible_pixel(x, y, extent, width, height):
     longest = max(width, height)
@@ -88,5 +93,44 @@ def test_masks_are_the_union_and_the_kept_boxes():
     boxes = np.array([[0.3, 0.1, 0.2, 0.3], [0.0, 0.0, 0.1, 0.1], [0.4, 0.2, 0.3, 0.3]])
     target = build_target(boxes, CROPPED, grid_h=14, grid_w=14)
     assert target.masks is not None
-    expanded = target.masks.membership[target.masks.region.astype(int)].T
-    np.testing.assert_array_equal(expanded, target.crop(np.stack([target.union, target.boxes[0], target.boxes[2]])))
+    masks = target.crop(np.stack([target.union, target.boxes[0], target.boxes[2]]))
+    np.testing.assert_array_equal(target.masks.pixels, np.flatnonzero(masks[0]))
+    np.testing.assert_array_equal(target.masks.membership[target.masks.region].T, masks[:, masks[0]])
+
+
+@pytest.mark.parametrize("placement", [FULL, WIDE, CROPPED])
+def test_pointing_masks_are_the_masks_and_all_within_15_visible_pixels_of_them(placement):
+    boxes = np.array([[0.3, 0.1, 0.2, 0.3], [0.0, 0.0, 0.1, 0.1], [0.4, 0.2, 0.3, 0.3], [0.5, 0.6, 0.001, 0.001]])
+    target = build_target(boxes, placement, grid_h=14, grid_w=14)
+    assert target.pointing_masks is not None
+    masks = np.concatenate([target.union[None], target.boxes[target.kept]])
+    near = np.stack([distance_transform_edt(~mask) <= 15 for mask in masks])
+    np.testing.assert_array_equal(target.pointing_masks, target.crop(np.concatenate([masks, near])))
+    areas = target.crop(near).mean(axis=1)
+    assert target.area_grown == pytest.approx(areas[0], rel=1e-12)
+    np.testing.assert_allclose(target.box_area_grown[target.kept], areas[1:], rtol=1e-12)
+    assert target.box_area_grown.shape == (4,)
+
+
+def test_soft_targets_are_those_of_the_kept_boxes():
+    boxes = np.array([[0.3, 0.1, 0.2, 0.3], [0.0, 0.0, 0.1, 0.1], [0.2, 0.2, 0.3, 0.3]])
+    target, kept = (build_target(b, CROPPED, grid_h=14, grid_w=12) for b in (boxes, boxes[[0, 2]]))
+    assert target.soft is not None
+    assert kept.soft is not None
+    assert target.soft.grid.shape == (3, 14, 12)
+    np.testing.assert_array_equal(target.soft.grid, kept.soft.grid)
+
+
+def test_coverage_is_that_of_the_union_and_the_kept_boxes():
+    boxes = np.array([[0.3, 0.1, 0.2, 0.3], [0.0, 0.0, 0.1, 0.1], [0.2, 0.2, 0.3, 0.3]])
+    target = build_target(boxes, CROPPED, grid_h=14, grid_w=12)
+    expected = [target.union_coverage, target.box_coverage[0], target.box_coverage[2]]
+    np.testing.assert_array_equal(target.coverage, expected)
+
+
+def test_other_images_coverage_must_be_on_the_grid():
+    box = np.array([[0.3, 0.1, 0.2, 0.3]])
+    others = np.ones((14, 12))
+    assert build_target(box, FULL, grid_h=14, grid_w=12, others=others).others is others
+    with pytest.raises(UsageError, match=r"grid \(12, 14\), got \(14, 12\)"):
+        build_target(box, FULL, grid_h=12, grid_w=14, others=others)

@@ -47,9 +47,9 @@ def test_default_view_ranks_default_methods_by_iou_at_90(opened, dashboard_store
 
 
 def test_every_row_has_a_chance_mark_and_an_interval(opened, dashboard_store):
-    bars, whiskers, chance = figure(opened(dashboard_store), "ranking")["data"]
-    assert len(bars["y"]) == len(chance["y"]) == 3
-    assert chance["name"] == "Chance"
+    bars, whiskers, chance, best = figure(opened(dashboard_store), "ranking")["data"]
+    assert len(bars["y"]) == len(chance["y"]) == len(best["y"]) == 3
+    assert (chance["name"], best["name"]) == ("Chance", "Best baseline")
     assert whiskers["y"] == bars["y"]
     assert all(length >= 0 for length in whiskers["error_x"]["array"])
 
@@ -175,5 +175,35 @@ def test_a_new_generation_is_picked_up(opened, own_store, pictures, tiny_folders
     assert "gamma" in board(app)["model"].to_list()
 
 
+def test_the_best_baseline_and_the_test_against_it_stand_in_the_row(opened, dashboard_store):
+    shown = board(opened(dashboard_store))
+    expected = asked(
+        dashboard_store,
+        "SELECT best_baseline, best_baseline_value, beats_best_baseline, best_baseline_p_holm AS p, cross_fitted "
+        "FROM leaderboard('iou', 90) WHERE view = 'squash' AND method = 'cls' ORDER BY value DESC",
+    )
+    for row, cells in zip(expected.iter_rows(named=True), shown.iter_rows(named=True), strict=True):
+        assert cells["best_baseline"] == f"{row['best_baseline']} · {row['best_baseline_value']:.3f}"
+        assert cells["beats"].startswith(
+            "yes" if row["beats_best_baseline"] else "not shown" if row["p"] >= 0.05 else "worse"
+        )
+        assert cells["cross_fitted"].startswith(f"{row['cross_fitted']:.3f}")
+
+
+def test_lower_is_better_is_said_and_ranked(opened, dashboard_store):
+    app = opened(dashboard_store, metric="mse")
+    values = board(app)["value"].to_list()
+    assert values == sorted(values)
+    assert "Lower is better" in texts(app)
+    assert app.warning[0].value == METRICS["mse"].warning
+
+
+def test_a_metric_that_only_describes_has_no_columns_of_judgement(opened, dashboard_store):
+    app = opened(dashboard_store, metric="density")
+    assert {"chance", "best_baseline", "beats", "best_layer"}.isdisjoint(board(app).columns)
+    assert not app.exception
+
+
 def test_metric_labels_come_from_the_registry(opened, dashboard_store):
-    assert opened(dashboard_store).selectbox(key="metric").options == [METRICS["iou"].label, METRICS["energy"].label]
+    options = opened(dashboard_store).selectbox(key="metric").options
+    assert options == [metric.label for metric in METRICS.values() if not metric.on_request]

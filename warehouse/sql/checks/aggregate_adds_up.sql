@@ -1,9 +1,24 @@
--- An aggregate of the union counts every image once: scored ones and ones without a score.
-SELECT a.dataset, a.model, a.variant, a.method, a.view, a.layer, a.head, a.metric, a.percentile, a.n, a.n_left_out, s.images
-FROM aggregates AS a
-JOIN (
-    SELECT dataset, model, variant, method, view, input_size, params_id, layer, head, count(*) AS images
-    FROM scores
+-- A summary counts every score once, be there a number or not: those of the union by images, those of boxes over feature types.
+WITH counted AS (
+    SELECT dataset, model, variant, method, view, input_size, params_id, layer, head, 'all' AS group_kind, count(*) AS scores
+    FROM scores GROUP BY ALL
+    UNION ALL
+    SELECT dataset, model, variant, method, view, input_size, params_id, layer, head, 'feature_type', count(*)
+    FROM box_scores GROUP BY ALL
+),
+summed AS (
+    SELECT
+        dataset, model, variant, method, view, input_size, params_id, layer, head, group_kind, metric, percentile,
+        sum(n + n_left_out) AS summarised
+    FROM aggregates
+    WHERE group_kind IN ('all', 'feature_type')
     GROUP BY ALL
-) AS s USING (dataset, model, variant, method, view, input_size, params_id, layer, head)
-WHERE a.group_kind = 'all' AND a.n + a.n_left_out != s.images;
+)
+SELECT a.dataset, a.model, a.variant, a.method, a.layer, a.head, a.group_kind, a.metric, a.percentile, a.summarised, c.scores
+FROM summed AS a
+JOIN counted AS c USING (dataset, model, variant, method, view, input_size, params_id, layer, head, group_kind)
+WHERE a.summarised != c.scores
+UNION ALL
+SELECT dataset, model, variant, method, layer, head, group_kind, metric, percentile, n, n_images
+FROM aggregates
+WHERE n_constant > n OR n_images > n OR n_sources > n_images;

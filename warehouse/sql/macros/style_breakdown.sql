@@ -1,12 +1,17 @@
--- One row per map series and style, at one layer (the last by default), all heads fused.
-CREATE OR REPLACE MACRO style_breakdown(of_metric, at_percentile := NULL, at_layer := NULL) AS TABLE
+-- One row per map series and style, at one layer (the last by default), all heads fused, best first in each style. With
+-- baselines := true the model-free baselines stand beside them. few: fewer than 20 sources, an interval to be wary of.
+CREATE OR REPLACE MACRO style_breakdown(of_metric, at_percentile := NULL, at_layer := NULL, baselines := false) AS TABLE
 WITH asked AS MATERIALIZED (
     SELECT known_metric(of_metric, 'style') AS metric, known_percentile(of_metric, at_percentile, 'style') AS percentile,
         known_layer(at_layer) AS layer
 )
-SELECT s.* RENAME (mean AS value)
-FROM style_profile AS s
-JOIN asked AS q ON s.metric = q.metric AND s.percentile = q.percentile
-JOIN reported_layers AS r USING (dataset, model, variant, method, view, input_size, params_id)
-WHERE s.layer = coalesce(q.layer, r.layer)
-ORDER BY s.dataset, s.style, s.mean DESC;
+SELECT p.* RENAME (mean AS value), is_few(p.n_sources) AS few
+FROM style_profile AS p
+JOIN asked AS q ON p.metric = q.metric AND p.percentile = q.percentile
+JOIN series AS s USING (dataset, model, variant, method, view, input_size, params_id)
+LEFT JOIN metrics AS t ON t.metric = p.metric
+-- said twice, so that what is not asked for is not read
+WHERE p.metric = of_metric AND p.percentile = coalesce(at_percentile, p.percentile)
+    AND p.layer = CASE WHEN p.baseline = '' THEN coalesce(q.layer, s.layer) ELSE s.layer END
+    AND (baselines OR p.baseline = '')
+ORDER BY p.dataset, p.style, towards_better(t.direction) * p.mean DESC NULLS LAST, p.model, p.variant, p.method, p.view;

@@ -1,0 +1,1 @@
+"""Rows of scores: of maps, of baselines, of chance by drawing."""

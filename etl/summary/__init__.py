@@ -1,0 +1,1 @@
+"""Scores to summaries: groups with intervals, choices of layers, ranks of heads."""
