@@ -535,8 +535,8 @@ _TABLES = (
             Column(
                 "family",
                 pa.string(),
-                "Family that Holm's adjustment runs over, one metric and percentile at a time: kind/view; pairs of "
-                "untrained models are one of their own",
+                "Family that Holm's adjustment runs over, one metric and percentile at a time: kind/view; series with "
+                "random weights have families of their own",
             ),
             Column(
                 "kind",

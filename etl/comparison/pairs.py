@@ -79,7 +79,9 @@ def all_pairs(series: Sequence[ScoreSeries], trainings: Mapping[tuple[str, str],
 
 
 def _pair(kind: Kind, a: Entrant, b: Entrant) -> Pair:
-    return Pair(kind, f"{kind}/{a.first.view}", a, b)
+    family = f"{kind}/{a.first.view}"
+    # Untrained models are yardsticks: what is asked of them must not weaken what is asked of the trained ones.
+    return Pair(kind, f"{family}/{RANDOM_WEIGHTS}" if a.variant == RANDOM_WEIGHTS else family, a, b)
 
 
 def _alone(series: ScoreSeries) -> Entrant:
@@ -110,9 +112,7 @@ def _of_models(own: Sequence[ScoreSeries], trainings: Mapping[tuple[str, str], T
     shown = [each for each in own if _is_default(each, trainings.get((each.model, each.variant)))]
     for a, b in combinations(shown, 2):
         if a.model != b.model and (a.view, a.variant) == (b.view, b.variant):
-            # Untrained models are yardsticks: which of them is better is a question of its own.
-            family = f"model/{a.view}" if a.variant == FROZEN else f"model/{a.view}/{a.variant}"
-            yield Pair("model", family, _alone(a), _alone(b))
+            yield _pair("model", _alone(a), _alone(b))
 
 
 def _is_default(series: ScoreSeries, training: Training | None) -> bool:

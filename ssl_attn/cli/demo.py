@@ -30,7 +30,9 @@ def demo(
         return
     root = store_path(store)
     build(models=MODELS, dataset="facade", store=root, random_weights=True)
-    columns = "model, variant, method, value, ci_low, ci_high, chance, lift, n, verdict"
+    columns = (
+        "model, variant, method, value, ci_low, ci_high, chance, best_baseline, beats_best_baseline AS beats_it, n"
+    )
     for metric in ("iou", "energy"):
         typer.echo(f"\n{metric}: do the models look where the experts' boxes are? Last layer, all heads.")
         sql(f"SELECT {columns} FROM leaderboard('{metric}') WHERE dataset = 'facade'", store=root)

@@ -277,13 +277,18 @@ class TestPairs:
             ("n", "random_weights"): random,
         }
         series = [self.series(m, v) for m in "mn" for v in ("frozen", "random_weights")]
+        series += [self.series("m", v, "rollout") for v in ("frozen", "random_weights")]
+        series += [ScoreSeries("d", "baseline", "14x14_squash", "uniform", "squash", 224, "uniform")]
         found = self.kinds(series, trainings)
         assert found["model/squash"] == [("m", "frozen", "n", "frozen")]
         assert found["model/squash/random_weights"] == [("m", "random_weights", "n", "random_weights")]
-        assert found["baseline/squash"] == [
+        assert {a for a in found["baseline/squash"] if a[2] != "baseline"} == {
             ("m", "frozen", "m", "random_weights"),
             ("n", "frozen", "n", "random_weights"),
-        ]
+        }
+        assert {variant for _, variant, *_ in found["baseline/squash"]} == {"frozen"}
+        assert {variant for _, variant, *_ in found["baseline/squash/random_weights"]} == {"random_weights"}
+        assert len(found["method/squash"]) == len(found["method/squash/random_weights"]) == 1
 
     def test_views_and_input_sizes_do_not_mix(self):
         frozen = Training("", -1, "cls")
