@@ -19,14 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from etl.compare import compare
-from etl.ingest import WHOLE, write_rows
-from etl.pieces import Job, Piece, Place, Workers, finish
-from etl.progress import SILENT
-from etl.stale import drop_orphans
-from etl.store import content_key
-from etl.summary.choices import head_choices, layer_choices
-from etl.summary.groups import (
+from etl.aggregation.choices import head_choices, layer_choices
+from etl.aggregation.groups import (
     HEAD_FEATURE_COLUMNS,
     box_groups,
     everything,
@@ -35,10 +29,17 @@ from etl.summary.groups import (
     style_groups,
     summarise,
 )
-from etl.summary.score_arrays import columns_of, load_scores
-from etl.summary.score_series import ScoreSeries, scored_series
+from etl.aggregation.score_arrays import columns_of, load_scores
+from etl.aggregation.score_series import ScoreSeries, scored_series
+from etl.compare import compare
+from etl.ingest import WHOLE, write_rows
+from etl.pieces import Job, Piece, Place, Workers, finish
+from etl.progress import SILENT
+from etl.stale import drop_orphans
+from etl.store import content_key
 from ssl_attn.baselines import OWN_MAPS
 from ssl_attn.metrics import BOX_SCALARS, CURVES, METRICS, SCALARS
+from ssl_attn.metrics.box_sizes import BOX_SIZES
 from ssl_attn.metrics.percentiles import PERCENTILES
 from warehouse.catalog import connect, connect_to_tables
 from warehouse.contract import TABLES
@@ -50,11 +51,11 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from etl.aggregation.groups import Block, Group, Intervals, Marked
+    from etl.aggregation.score_arrays import Column, ScoreArrays
     from etl.progress import Progress
     from etl.run import Run
     from etl.store import Store
-    from etl.summary.groups import Block, Group, Intervals, Marked
-    from etl.summary.score_arrays import Column, ScoreArrays
     from warehouse.manifest import Part
 
 AGGREGATION_VERSION = 2
@@ -65,6 +66,9 @@ _TABLES = ("aggregates", "layer_choices", "head_ranks")
 _ALL_COLUMNS = columns_of((*CURVES, *SCALARS), PERCENTILES)
 _HEADLINE_COLUMNS = columns_of((*CURVES, *SCALARS))
 _BOX_COLUMNS = columns_of((*CURVES, *BOX_SCALARS))
+
+# What decides the rows of a summary beside the scores: a change of one of these registries makes them anew.
+_ASKED = (_ALL_COLUMNS, _HEADLINE_COLUMNS, _BOX_COLUMNS, HEAD_FEATURE_COLUMNS, BOX_SIZES)
 
 
 def aggregate(store: Store, run: Run, *, progress: Progress = SILENT) -> None:
@@ -130,7 +134,7 @@ def _piece(root: Path, series: ScoreSeries, read: Manifest) -> Piece:
     keys = sorted(part.key for parts in read.tables.values() for part in parts)
     return Piece(
         places=tuple(Place(table, {"dataset": series.dataset}, name) for table in tables),
-        keys=(content_key(AGGREGATION_VERSION, keys),),
+        keys=(content_key(AGGREGATION_VERSION, _ASKED, keys),),
         units=1,
         count=1,
         jobs=lambda: iter([Job(partial(_summarise, root, read, series), 1)]),

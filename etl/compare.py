@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from etl.aggregation.score_series import scored_series
 from etl.comparison.last_layers import COMPARED, load_last_layers
 from etl.comparison.paired_rows import Sides, adjusted, compared
 from etl.comparison.pairs import Training, all_pairs
 from etl.pieces import Job
 from etl.stale import drop_orphans
 from etl.store import content_key
-from etl.summary.score_series import scored_series
 from warehouse.catalog import connect
 
 if TYPE_CHECKING:
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from etl.aggregation.score_series import ScoreSeries
     from etl.comparison.last_layers import LastLayers
     from etl.comparison.pairs import Pair
     from etl.pieces import Workers
     from etl.progress import Progress
     from etl.run import Run
     from etl.store import Store
-    from etl.summary.score_series import ScoreSeries
     from warehouse.manifest import Part
 
-COMPARISON_VERSION = 1
+COMPARISON_VERSION = 2
 """Raised when the same scores would give other comparisons: older ones are then computed again."""
 
 # About a second's work.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from etl.summary.score_arrays import columns_of, directed, selected_values, selection
-from etl.summary.score_series import ScoreSeries
+from etl.aggregation.score_arrays import columns_of, directed, selected_values, selection
+from etl.aggregation.score_series import ScoreSeries
 from ssl_attn.metrics import CURVES, SCALARS
 from ssl_attn.statistics.bootstrap import cluster_means
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
+    from etl.aggregation.score_arrays import Column
     from etl.comparison.pairs import Entrant
-    from etl.summary.score_arrays import Column
 
     Singles = NDArray[np.float32]
 

@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from etl.comparison.last_layers import COMPARED
+from ssl_attn.baselines import BASELINE_MODEL, UNPOINTED
 from ssl_attn.metrics import METRICS
-from ssl_attn.statistics.bootstrap import cluster_bootstrap, cluster_means, cluster_sums
+from ssl_attn.statistics.bootstrap import cluster_bootstrap, cluster_means
 from ssl_attn.statistics.effects import effects
 from ssl_attn.statistics.equivalence import default_margin, equivalence, verdict
 from ssl_attn.statistics.moments import moments
 from ssl_attn.statistics.multiplicity import holm
-from ssl_attn.statistics.paired import paired_test, sign_test
+from ssl_attn.statistics.paired import mcnemar_exact, paired_test
 from ssl_attn.statistics.seeds import MIN_SEEDS, crossed_bootstrap, seed_summary
 from warehouse.contract import TABLES
 
@@ -75,7 +76,9 @@ def adjusted(rows: pa.Table) -> pa.Table:
         family = member & (columns == column)
         adjusted_p[family] = holm(p[family])
         adjusted_equivalence[family] = holm(p_equivalence[family])
-    agree = [value is not False for value in rows["seeds_agree"].to_pylist()]
+    seeds_agree = np.array([value is not False for value in rows["seeds_agree"].to_pylist()], dtype=bool)
+    # A few large differences can outweigh many small ones of the other sign: then neither side has won.
+    agree = seeds_agree & (np.sign(rows["rank_biserial"].to_numpy()) == np.sign(difference))
     directions = np.array([METRICS[metric].direction for metric, _ in COMPARED])[columns]
     said = verdict(difference, adjusted_p, adjusted_equivalence, directions, seeds_agree=agree)
     decided = {
@@ -93,17 +96,17 @@ def adjusted(rows: pa.Table) -> pa.Table:
 
 def _rows(sides: Sides, sources: NDArray[np.object_], breaks: Floats) -> pa.Table:
     a, b = sides.a.astype(np.float64), sides.b.astype(np.float64)
+    both = ~np.isnan(a.mean(axis=0) - b.mean(axis=0))
+    # From here on a building counts once, however many photographs it has: test, effect and interval say one thing.
+    a, b = (_of_sources(np.where(both, scores, np.nan), sources) for scores in (a, b))
     of_seeds = a - b if sides.paired_seeds else a - b.mean(axis=0)
     a_mean, b_mean = a.mean(axis=0), b.mean(axis=0)
-    d = a_mean - b_mean
-    both = ~np.isnan(d)
-    of_a, of_b, of_d = (moments(np.where(both, scores, np.nan)).mean for scores in (a_mean, b_mean, d))
-    units = cluster_means(d, sources)  # a building, not its photographs
+    units = a_mean - b_mean
     sizes, ranks, t = effects(units), paired_test(units), paired_test(units, test="t")
-    hits = sign_test(_net_hits(sides, sources, breaks))
-    interval = cluster_bootstrap(d, sources, kind="bca")
-    if len(a) >= MIN_SEEDS:
-        interval = crossed_bootstrap(of_seeds, sources)
+    hits = mcnemar_exact(_hits(sides.a, breaks), _hits(sides.b, breaks), sources)
+    each = np.arange(len(units))
+    interval = cluster_bootstrap(units, each, kind="bca") if len(a) < MIN_SEEDS else crossed_bootstrap(of_seeds, each)
+    of_b = moments(b_mean).mean
     seeds = seed_summary(of_seeds)
     several = len(a) > 1
     margin = np.array([default_margin(metric, mean) for (metric, _), mean in zip(COMPARED, of_b, strict=True)])
@@ -112,9 +115,9 @@ def _rows(sides: Sides, sources: NDArray[np.object_], breaks: Floats) -> pa.Tabl
         "percentile": np.array([percentile for _, percentile in COMPARED]),
         "n": both.sum(axis=0),
         "n_sources": sizes.n,
-        "mean_a": of_a,
+        "mean_a": moments(a_mean).mean,
         "mean_b": of_b,
-        "difference": of_d,
+        "difference": sizes.mean,
         "ci_low": interval.low,
         "ci_high": interval.high,
         "median_difference": sizes.median,
@@ -122,7 +125,7 @@ def _rows(sides: Sides, sources: NDArray[np.object_], breaks: Floats) -> pa.Tabl
         "d_z": sizes.d_z,
         "test": np.where(_HITS, hits.kind, ranks.kind).astype(object),
         "p": np.where(_HITS, hits.p, ranks.p),
-        "p_holm": np.full(len(COMPARED), np.nan if d[both].any() else 1.0),
+        "p_holm": np.full(len(COMPARED), np.nan if np.nan_to_num(units).any() else 1.0),
         "p_t": np.where(_HITS, np.nan, t.p),
         "margin": margin,
         "p_equivalence": equivalence(units, margin),
@@ -131,7 +134,7 @@ def _rows(sides: Sides, sources: NDArray[np.object_], breaks: Floats) -> pa.Tabl
         "seed_high": seeds.high,
         "seeds_agree": seeds.agree.astype(object) if several else np.full(len(COMPARED), None, dtype=object),
     }
-    shown = np.flatnonzero(both.any(axis=0))
+    shown = np.flatnonzero(both.any(axis=0) & ~(_HITS & _points_nowhere(sides)))
     arrays = []
     for field in TABLES["comparisons"].stored_schema:
         if field.name in numbers:
@@ -143,12 +146,14 @@ def _rows(sides: Sides, sources: NDArray[np.object_], breaks: Floats) -> pa.Tabl
     return pa.Table.from_arrays(arrays, schema=TABLES["comparisons"].stored_schema)
 
 
-def _net_hits(sides: Sides, sources: NDArray[np.object_], breaks: Floats) -> Floats:
-    """Hits of a minus hits of b in each source, `(sources, columns)`; NaN where no image of it has both."""
-    net = _hits(sides.a, breaks) - _hits(sides.b, breaks)
-    present = ~np.isnan(net)
-    some = cluster_sums(present.astype(np.float64), sources) > 0
-    return np.where(some, cluster_sums(np.where(present, net, 0.0), sources), np.nan)
+def _of_sources(scores: Floats, sources: NDArray[np.object_]) -> Floats:
+    """Means over the images of each source: `(seeds, images, columns)` to `(seeds, sources, columns)`."""
+    return np.stack([cluster_means(of_seed, sources) for of_seed in scores])
+
+
+def _points_nowhere(sides: Sides) -> bool:
+    """Whether b has no one maximum: its credit is an expectation, and a hit made of it would be a lottery."""
+    return sides.names["b_model"] == BASELINE_MODEL and sides.names["b_method"] in UNPOINTED
 
 
 def _hits(credit: Singles, breaks: Floats) -> Floats:

@@ -20,7 +20,7 @@ from ssl_attn.models.variants import FROZEN, RANDOM_WEIGHTS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from etl.summary.score_series import ScoreSeries
+    from etl.aggregation.score_series import ScoreSeries
 
 Kind = Literal["baseline", "model", "method", "variant"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etl.store import content_key
 
-SCORING_VERSION = 2
+SCORING_VERSION = 3
 """Raised when the same maps and boxes would give other scores: parts of an older version are then computed again."""
 
 

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 
 from etl.pieces import Job, Piece, Place
 from etl.scoring.framings import target_of
-from etl.scoring.fused import score_fused
 from etl.scoring.keys import score_keys
 from etl.scoring.rows import KEYS, box_rows, union_rows
 from ssl_attn.geometry import PLACEMENT_COLUMNS, Placement
 from ssl_attn.methods import FUSED
+from ssl_attn.metrics.scoring import MapScores, score_maps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from etl.scoring.framings import Framing, FramingKey, Grid, ImageBoxes
     from etl.scoring.map_series import MapPart, MapSeries
+    from ssl_attn.metrics.target import Target
 
     Floats = NDArray[np.float64]
 
@@ -78,7 +79,7 @@ def score_part(
     for start, stop, image_id, frame, grid, placement in _groups(maps):
         target = target_of(boxes[image_id], placement, grid, totals[frame])
         of_image = flat[offsets[start] : offsets[stop]].reshape(-1, *grid)
-        result = score_fused(of_image, target, fused[start:stop], native_emd=native_emd)
+        result = _score_fused(of_image, target, fused[start:stop], native_emd=native_emd)
         keys = maps.slice(start, stop - start).select(list(KEYS))
         scores.append(union_rows(keys, result, target))
         box_scores.append(box_rows(keys, result, target, boxes[image_id]))
@@ -97,3 +98,16 @@ def _groups(maps: pa.Table) -> Iterator[tuple[int, int, str, str, Grid, Placemen
     for start, stop, grid_h, grid_w, *placement in zip(starts, stops, *numbers, strict=True):
         image_id, frame = (str(column[start]) for column in names)
         yield int(start), int(stop), image_id, frame, (grid_h, grid_w), Placement(*placement)
+
+
+def _score_fused(
+    values: NDArray[np.floating], target: Target, fused: NDArray[np.bool_], *, native_emd: bool
+) -> MapScores:
+    """`score_maps` of maps `(m, grid_h, grid_w)`, the native distance for the `fused` `(m,)` alone: it is slow."""
+    if fused.all():
+        return score_maps(values, target, native_emd=native_emd)
+    result = score_maps(values, target)
+    if native_emd and fused.any():
+        with_distance = score_maps(values[fused], target, native_emd=True)
+        result.scalars["emd_native"][fused] = with_distance.scalars["emd_native"]
+    return result

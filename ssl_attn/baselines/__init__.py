@@ -165,3 +165,6 @@ MODEL_FREE: tuple[str, ...] = tuple(baseline.name for baseline in _BASELINES if 
 
 OWN_MAPS: tuple[str, ...] = tuple(baseline.name for baseline in _BASELINES if baseline.place == "own_maps")
 """Those made of a series' own maps."""
+
+UNPOINTED = ("uniform", "patch_random")
+"""Those without one strongest place: their pointing scores are expectations, so there are no hits to compare."""

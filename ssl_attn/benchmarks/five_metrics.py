@@ -27,6 +27,7 @@ TOLERANCES = {"iou": 1e-6, "energy": 1e-6, "mse": 1e-6, "kl": 1e-5, "emd": 1e-6}
 """How far apart two implementations may lie."""
 
 _HEADLINE = np.array(HEADLINE_PERCENTILES) - 1
+_EVERYWHERE = np.ones((CANVAS_SIZE, CANVAS_SIZE))
 _PIXELS = CANVAS_SIZE**2
 _WINDOW = (slice(0, CANVAS_SIZE), slice(0, CANVAS_SIZE))
 
@@ -84,14 +85,18 @@ def _score_chunk(values: Maps, target: PixelTarget, workspace: Workspace) -> Fiv
     canvas = to_canvas(values)
     pixels = canvas.reshape(-1, _PIXELS)
     positive = peak_one(pixels)
-    everywhere = np.ones((CANVAS_SIZE, CANVAS_SIZE))
     return FiveScores(
         iou=overlaps(pixels, target.regions, workspace).iou[:, :, _HEADLINE],
-        energy=energy(canvas, target.coverage, everywhere),
+        energy=energy(canvas, target.coverage, _EVERYWHERE),
         mse=target.squared_error.of(positive),
         kl=target.divergence.of(positive + KL_EPSILON),
-        emd=emd(positive.reshape(canvas.shape), target.soft, everywhere),
+        emd=emd(positive.reshape(canvas.shape), target.soft, _EVERYWHERE),
     )
+
+
+def five_emd(canvas: Maps, target: PixelTarget) -> Floats:
+    """The earth mover's distance alone, of maps `(m, 224, 224)`."""
+    return emd(canvas.astype(np.float64), target.soft, _EVERYWHERE)
 
 
 def deviations(scores: FiveScores, others: FiveScores, values: Maps, target: PixelTarget) -> dict[str, float]:

@@ -34,13 +34,14 @@ def methods(as_json: JsonOption = False) -> None:
 
 
 def metrics(as_json: JsonOption = False) -> None:
-    """The metrics: formula, range, chance level, and what to beware of."""
+    """The metrics: what each asks; with --json also formula, range, chance level, source, and what to beware of."""
     from ssl_attn.metrics import METRICS
 
     rows: list[dict[str, object]] = [
         {
             "metric": m.name,
             "label": m.label,
+            "meaning": m.meaning,
             "formula": m.formula,
             "better": m.direction,
             "range": [m.low, m.high],
@@ -51,7 +52,7 @@ def metrics(as_json: JsonOption = False) -> None:
         }
         for m in METRICS.values()
     ]
-    _show(rows, as_json=as_json)
+    _show(rows, as_json=as_json, shown=("metric", "meaning", "better"))
 
 
 def baselines(as_json: JsonOption = False) -> None:
@@ -80,11 +81,14 @@ def datasets(as_json: JsonOption = False) -> None:
     _show([{"dataset": f.name, "label": f.label, "--data": f.data} for f in FORMATS.values()], as_json=as_json)
 
 
-def _show(rows: Sequence[dict[str, object]], *, as_json: bool) -> None:
+def _show(rows: Sequence[dict[str, object]], *, as_json: bool, shown: Sequence[str] = ()) -> None:
+    """Rows whole as JSON, or as a table of the columns that a terminal has room for."""
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table(*rows[0], show_lines=True)
+    columns = shown or tuple(rows[0])
+    table = Table(*columns, show_lines=not shown)
+    table.columns[0].no_wrap = True
     for row in rows:
-        table.add_row(*(json.dumps(v) if isinstance(v, dict) else str(v) for v in row.values()))
+        table.add_row(*(json.dumps(row[c]) if isinstance(row[c], dict) else str(row[c]) for c in columns))
     Console().print(table)

@@ -16,6 +16,7 @@ class Metric:
     `target` is what the map is compared with: the boxes themselves, their soft Gaussian union, or nothing. `null` says
     how the chance level is known: in closed form, as the mean over patch-random maps on the map's own grid, or that
     there is none. A thresholded metric is a curve over percentiles. `low` and `high` are None where there is no bound.
+    `follows` names the metric that says the same in other units, if there is one.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Metric:
     per_box: bool = True
     stored: bool = True
     on_request: bool = False
+    follows: str = ""
     warning: str = ""
 
 
@@ -72,6 +74,7 @@ _METRICS = (
         target="boxes",
         thresholded=True,
         stored=False,
+        follows="iou",
         source="this project",
     ),
     Metric(
@@ -88,6 +91,7 @@ _METRICS = (
         target="boxes",
         thresholded=True,
         stored=False,
+        follows="iou",
         source="van Rijsbergen, Information Retrieval, 1979",
     ),
     Metric(
@@ -104,6 +108,7 @@ _METRICS = (
         target="boxes",
         thresholded=True,
         stored=False,
+        follows="iou",
         source="van Rijsbergen, Information Retrieval, 1979",
     ),
     Metric(
@@ -218,6 +223,7 @@ _METRICS = (
         chance="1; null: the cells permuted",
         null="closed_form",
         target="boxes",
+        follows="energy",
         source="this project",
     ),
     Metric(
@@ -232,6 +238,7 @@ _METRICS = (
         chance="0; null: the cells permuted",
         null="closed_form",
         target="boxes",
+        follows="energy",
         source="this project",
     ),
     Metric(
@@ -336,6 +343,7 @@ _METRICS = (
         null="monte_carlo",
         target="soft",
         warning="A map that is exactly zero in places is punished by the 1e-8 alone; read KL with mixture instead.",
+        follows="kl_mixture",
         source="Kullback and Leibler, On Information and Sufficiency, 1951",
     ),
     Metric(

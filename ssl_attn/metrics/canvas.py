@@ -24,6 +24,22 @@ def to_canvas(maps: NDArray[np.floating]) -> NDArray[np.float32]:
     return (rows @ (maps.astype(np.float64) @ columns.T)).astype(np.float32)
 
 
+def continued(maps: NDArray[np.float64], visible_share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Maps `(n, grid_h, grid_w)` with each cell that shows nothing of the image set to the nearest one that does.
+
+    The visible cells are a rectangle. Without this, what a map holds on padding would leak over the image's border.
+    """
+    rows, columns = (_nearest(visible_share.max(axis=axis) > 0) for axis in (1, 0))
+    return maps[:, rows[:, None], columns]
+
+
+def _nearest(visible: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """For each place along an axis, the nearest visible one, `(cells,)`."""
+    shown = np.flatnonzero(visible)
+    nearest: NDArray[np.intp] = np.clip(np.arange(len(visible)), shown[0], shown[-1])
+    return nearest
+
+
 @lru_cache(maxsize=16)
 def _weights(cells: int) -> NDArray[np.float64]:
     weights = bilinear_weights((np.arange(CANVAS_SIZE) + 0.5) / CANVAS_SIZE, cells)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ssl_attn.errors import UsageError
 from ssl_attn.metrics import BOX_SCALARS, SCALARS
-from ssl_attn.metrics.canvas import to_canvas
+from ssl_attn.metrics.canvas import continued, to_canvas
 from ssl_attn.metrics.cells import visible_cells
 from ssl_attn.metrics.distribution import concentration, soft_scores
 from ssl_attn.metrics.energy import energy, energy_normalised, lift
@@ -106,10 +106,9 @@ def score_maps(values: NDArray[np.floating], target: Target, *, native_emd: bool
             _fill(scores, rows[zero], kept, {"mse": soft_scores(maps[zero], soft, target.visible_share)["mse"]})
         has_scores = (outcome == "scored") | (outcome == "constant")
         if has_scores.any():
-            rows, maps, constant = rows[has_scores], maps[has_scores], outcome[has_scores] == "constant"
-            # Interpolation reaches across the border of the visible image: there too, a constant map is constant.
-            maps[constant] = visible_cells(maps[constant], target.visible_share)[:, :1, None]
-            maps = _at_peak_one(maps)
+            rows, maps = rows[has_scores], maps[has_scores]
+            # Interpolation reaches across the border of the visible image: what lies there must not count.
+            maps = _at_peak_one(continued(maps, target.visible_share))
             _fill(scores, rows, kept, _grid_scores(maps, target, soft, native_emd=native_emd))
             _fill(scores, rows, kept, _canvas_scores(maps, target, masks, pointing_masks, workspace))
     return scores

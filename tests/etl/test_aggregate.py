@@ -8,9 +8,9 @@ import pytest
 from scipy.stats import rankdata
 
 from etl.aggregate import aggregate
+from etl.aggregation.groups import HEAD_FEATURE_COLUMNS, descendants
 from etl.run import Run
 from etl.store import Store
-from etl.summary.groups import HEAD_FEATURE_COLUMNS, descendants
 from ssl_attn.metrics import CURVES, METRICS, SCALARS
 from ssl_attn.metrics.box_sizes import BOX_SIZES, box_sizes
 from ssl_attn.metrics.chance import chance

@@ -7,12 +7,13 @@ import pytest
 from scipy.stats import binomtest, t, ttest_1samp, wilcoxon
 
 from etl.aggregate import aggregate
+from etl.aggregation.score_series import ScoreSeries
 from etl.comparison.last_layers import COMPARED, MIXED_FRAMES, LastLayers
 from etl.comparison.paired_rows import Sides, adjusted, compared, tie_breaks
 from etl.comparison.pairs import Entrant, Training, all_pairs
 from etl.run import Run
 from etl.store import Store
-from etl.summary.score_series import ScoreSeries
+from ssl_attn.baselines import UNPOINTED
 from ssl_attn.metrics import METRICS
 from ssl_attn.statistics.bootstrap import cluster_bootstrap, cluster_means
 from ssl_attn.statistics.paired import paired_test
@@ -63,9 +64,9 @@ def test_a_comparison_is_the_declared_test_on_the_images_of_both(catalog, kind, 
     of_a, sources = side_of(catalog, score, *a)
     of_b, _ = side_of(catalog, score, *b)
     both = ~np.isnan(of_a - of_b)
-    d = (of_a - of_b)[both]
-    units = cluster_means(d[:, None], sources[both])[:, 0]
-    interval = cluster_bootstrap(d[:, None], sources[both], kind="bca")
+    units_a, units_b = (cluster_means(of[both][:, None], sources[both])[:, 0] for of in (of_a, of_b))
+    units = units_a - units_b
+    interval = cluster_bootstrap(units[:, None], np.arange(len(units)), kind="bca")
     query = """
         SELECT n, n_sources, test, mean_a, mean_b, difference, ci_low, ci_high, median_difference, d_z, p, p_t, margin
         FROM comparisons
@@ -74,14 +75,14 @@ def test_a_comparison_is_the_declared_test_on_the_images_of_both(catalog, kind, 
     """
     ((n, n_sources, test, *numbers),) = rows(catalog, query, kind, *a, *b, metric, percentile)
     assert (n, n_sources, test) == (both.sum(), len(units), "wilcoxon_exact")
-    mean_b = of_b[both].mean()
+    mean_b = units_b.mean()
     distinct = len(np.unique(np.abs(units))) == len(units)
     assert distinct or percentile != -1, "only curves, of half precision, may tie"
     assert numbers == pytest.approx(
         [
-            of_a[both].mean(),
+            units_a.mean(),
             mean_b,
-            d.mean(),
+            units.mean(),
             interval.low[0],
             interval.high[0],
             np.median(units),
@@ -109,7 +110,8 @@ def test_hits_have_mcnemars_test_on_the_same_broken_ties(catalog, summarised):
         "AND metric = 'pointing'",
     )
     expected = binomtest(wins, wins + losses).pvalue
-    assert found == [("mcnemar_exact", pytest.approx(expected), None, pytest.approx(of_a[both].mean()))]
+    mean_a = cluster_means(of_a[both][:, None], sources[both]).mean()
+    assert found == [("mcnemar_exact", pytest.approx(expected), None, pytest.approx(mean_a))]
 
 
 def test_holm_runs_over_the_family_for_each_metric_and_percentile(catalog):
@@ -153,10 +155,13 @@ def test_every_kind_compares_what_it_says(catalog):
 
 def test_a_strategy_of_several_seeds_is_their_mean(catalog):
     seeds = [side_of(catalog, "energy", "alpha", f"lora.s{seed}", "cls")[0] for seed in range(3)]
-    frozen, _ = side_of(catalog, "energy", "alpha", "frozen", "cls")
-    d = np.mean(seeds, axis=0) - frozen
-    both = ~np.isnan(d)
-    of_seeds = [(seed - frozen)[both].mean() for seed in seeds]
+    frozen, sources = side_of(catalog, "energy", "alpha", "frozen", "cls")
+    both = ~np.isnan(np.mean(seeds, axis=0) - frozen)
+
+    def over_sources(scores):
+        return cluster_means(scores[both][:, None], sources[both]).mean()
+
+    of_seeds = [over_sources(seed - frozen) for seed in seeds]
     half = t.ppf(0.975, 2) * np.std(of_seeds, ddof=1) / np.sqrt(3)
     query = """
         SELECT n_seeds, seeds_agree, difference, mean_a, seed_low, seed_high FROM comparisons
@@ -165,10 +170,46 @@ def test_a_strategy_of_several_seeds_is_their_mean(catalog):
     ((n, agree, *numbers),) = rows(catalog, query)
     assert (n, agree) == (3, True)
     centre = np.mean(of_seeds)
-    expected = (centre, np.mean(seeds, axis=0)[both].mean(), centre - half, centre + half)
+    expected = (centre, over_sources(np.mean(seeds, axis=0)), centre - half, centre + half)
     assert numbers == pytest.approx(expected, rel=1e-5)
     one = rows(catalog, "SELECT DISTINCT n_seeds, seed_low, seeds_agree FROM comparisons WHERE a_variant = 'full.s0'")
     assert one == [(1, None, None)]
+
+
+class TestUnequalSources:
+    """Thirty buildings with one photograph each, and one with sixty."""
+
+    sources = np.array([f"s{i:02}" for i in range(30)] + ["many"] * 60, dtype=object)
+
+    def verdict(self, of_one, of_many):
+        noise = np.random.default_rng(1).normal(0, 0.01, (1, 90, len(COMPARED)))
+        d = np.where(self.sources == "many", of_many, of_one)[None, :, None] + noise
+        b = np.full((1, 90, len(COMPARED)), 0.4, dtype=np.float32)
+        sides = Sides(names("x"), (b + d).astype(np.float32), b, paired_seeds=False)
+        (tested,) = compared([f"i{i}" for i in range(90)], self.sources, [sides])
+        return next(row for row in adjusted(tested).to_pylist() if row["metric"] == "energy")
+
+    def test_one_much_photographed_building_does_not_outvote_the_others(self):
+        row = self.verdict(of_one=-0.1, of_many=0.3)
+        assert row["difference"] == pytest.approx((30 * -0.1 + 0.3) / 31, abs=0.005)
+        assert row["ci_high"] < 0
+        assert row["rank_biserial"] < 0
+        assert (row["verdict"], row["significant"]) == ("diminished", True)
+
+    def test_who_wins_in_the_mean_alone_has_not_won(self):
+        row = self.verdict(of_one=-0.05, of_many=9.0)
+        assert row["difference"] > 0 > row["rank_biserial"]
+        assert (row["verdict"], row["significant"]) == ("inconclusive", True)
+
+
+def test_what_points_nowhere_has_no_hits_to_compare(catalog):
+    query = "SELECT DISTINCT b_method FROM comparisons WHERE kind = 'baseline' AND b_model = 'baseline' AND metric = ?"
+    of_hits, of_energy = (
+        {method for (method,) in rows(catalog, query, metric)} for metric in ("pointing_15", "energy")
+    )
+    assert of_energy - of_hits == set(UNPOINTED) & of_energy
+    assert "uniform" in of_energy
+    assert of_hits
 
 
 def planted(seeds, difference, spread=0.02, images=40):

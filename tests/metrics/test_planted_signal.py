@@ -104,7 +104,15 @@ def test_a_native_grid_map_scores_what_an_independent_computation_gives(view, si
     rows, columns = np.mgrid[0:224, 0:224] + 0.5
     x, y = (columns - transform.left) / resized_width, (rows - transform.top) / resized_height
     visible = (x >= 0) & (x < 1) & (y >= 0) & (y < 1)
-    cells = [rows / 224 * grid[0] - 0.5, columns / 224 * grid[1] - 0.5]
+    # cells that show nothing of the image have no say: beyond the outermost one that does, its value goes on
+    shown = [
+        (max(0, transform.top), transform.top + resized_height),
+        (max(0, transform.left), transform.left + resized_width),
+    ]
+    cells = [
+        np.clip(at / 224 * size - 0.5, low * size // 224, min(size, np.ceil(high * size / 224)) - 1)
+        for at, size, (low, high) in zip((rows, columns), grid, shown, strict=True)
+    ]
     canvas = map_coordinates(values, cells, order=1, mode="nearest")[visible].astype(np.float32)
     inside = [((x >= bx) & (x < bx + bw) & (y >= by) & (y < by + bh))[visible] for bx, by, bw, bh in boxes]
     for percentile in (10, 50, 90):

@@ -13,3 +13,7 @@ CREATE OR REPLACE MACRO baseline_of(a_method, b_model, b_variant, b_method) AS (
         ELSE b_method[len(a_method) + 2:]
     END
 );
+
+-- Whether side a of a comparison has won: significantly, and both in the mean and in most sources.
+CREATE OR REPLACE MACRO is_won(significant, direction, difference, rank_biserial) AS
+    significant AND towards_better(direction) * difference > 0 AND towards_better(direction) * rank_biserial > 0;

@@ -1,6 +1,7 @@
 -- One row per image that both of two series have a score of, largest gain of a over b first: value_a, value_b, difference a
 -- minus b, and gain, which is the difference where higher is better and its negative where lower is. A method is the model's
--- default one and a layer the last one unless they are given; b_model may be baseline, with a frame as b_variant. Where a
+-- default one and a layer the last one unless they are given; b_model may be baseline, with a method and a frame as
+-- b_variant, at the input size of a. Where a
 -- method explains several targets of an image, its value is their mean.
 CREATE OR REPLACE MACRO image_deltas(
     of_metric, a_model, b_model, a_method := NULL, b_method := NULL, a_variant := 'frozen', b_variant := 'frozen',
@@ -54,5 +55,5 @@ SELECT
 FROM long AS a
 JOIN long AS b ON a.dataset = b.dataset AND a.image_id = b.image_id
 JOIN metrics AS t ON t.metric = a.metric
-WHERE a.side = 'a' AND b.side = 'b'
+WHERE a.side = 'a' AND b.side = 'b' AND (b_model != 'baseline' OR b.input_size = a.input_size)
 ORDER BY gain DESC, a.dataset, a.image_id;

@@ -4,7 +4,7 @@ CREATE OR REPLACE MACRO known_name(what, of_name, names) AS (
         WHEN list_contains(coalesce(names, []), of_name) THEN of_name
         ELSE error(format(
             'expected a {} out of {}; got {}', what,
-            coalesce(nullif(array_to_string(names, ', '), ''), '(none: this store is empty, run ssl-attn build)'),
+            coalesce(nullif(array_to_string(names, ', '), ''), '(none: the store has nothing of the kind)'),
             of_name
         ))
     END
@@ -19,7 +19,7 @@ CREATE OR REPLACE MACRO known_threshold(of_metric, at_percentile, percentiles) A
         ELSE error(format(
             'expected a percentile of {} out of {}; got {}', of_metric,
             CASE
-                WHEN coalesce(len(percentiles), 0) = 0 THEN '(none: this store is empty, run ssl-attn build)'
+                WHEN coalesce(len(percentiles), 0) = 0 THEN '(none: the store has nothing of the kind)'
                 WHEN list_max(percentiles) = -1 THEN 'none (it has no threshold)'
                 WHEN len(percentiles) > 2 AND len(percentiles) = list_max(percentiles) - list_min(percentiles) + 1
                     THEN format('{} to {}', list_min(percentiles), list_max(percentiles))

@@ -11,7 +11,7 @@ SELECT
     baseline_of(c.a_method, c.b_model, c.b_variant, c.b_method) AS baseline,
     CASE WHEN c.b_model = 'baseline' THEN c.b_variant END AS frame,
     c.n, c.n_sources, c.mean_a AS value, c.mean_b AS baseline_value, c.difference, c.ci_low, c.ci_high, c.test, c.p, c.p_holm,
-    c.significant AND towards_better(t.direction) * c.difference > 0 AS beaten, c.verdict
+    is_won(c.significant, t.direction, c.difference, c.rank_biserial) AS beaten, c.verdict
 FROM comparisons AS c
 JOIN asked AS q ON c.metric = q.metric AND c.percentile = q.percentile
 JOIN metrics AS t ON t.metric = c.metric

@@ -13,7 +13,7 @@ ranked AS MATERIALIZED (
             + (count(*) OVER (PARTITION BY r.dataset, r.view, r.metric, r.rank) - 1) / 2 AS rank
     FROM scope_ranks AS r
     JOIN asked AS q ON r.scope = q.scope
-    WHERE r.scope = of_scope AND (of_model IS NULL OR r.model = of_model)
+    WHERE r.scope = of_scope AND (q.model IS NULL OR r.model = q.model)
 )
 SELECT
     a.dataset, a.view, a.scope, a.metric AS metric_a, b.metric AS metric_b,

@@ -1,8 +1,10 @@
--- One row per data set, view and scope (models, layers, heads): Kendall's W, corrected for ties, of so many metrics over so
--- many competitors. 1: all metrics rank them alike; 0: knowing one ranking says nothing of the others.
+-- One row per data set, view and scope (models, layers, heads): Kendall's W, corrected for ties, of so many metrics (those that
+-- only say another one in other units left out) over so
+-- many competitors. 1: all metrics rank them alike; about 1 / metrics: knowing one ranking
+-- says nothing of the others.
 CREATE OR REPLACE VIEW metric_concordance AS
 WITH ties AS (
-    SELECT scope, dataset, view, metric, rank, count(*)::DOUBLE AS tied FROM scope_ranks GROUP BY ALL
+    SELECT scope, dataset, view, metric, rank, count(*)::DOUBLE AS tied FROM scope_ranks WHERE follows = '' GROUP BY ALL
 ),
 corrections AS (
     SELECT scope, dataset, view, count(DISTINCT metric)::DOUBLE AS metrics, sum(tied ** 3 - tied) AS correction
@@ -12,6 +14,7 @@ corrections AS (
 sums AS (
     SELECT scope, dataset, view, sum(rank) AS rank_sum
     FROM scope_ranks
+    WHERE follows = ''
     GROUP BY scope, dataset, view, model, variant, method, input_size, params_id, layer, head
 ),
 spread AS (

@@ -1,7 +1,7 @@
 -- One row per metric and competitor of a scope: the models (last layer), the layers of all models, or the single heads of all
 -- models; frozen weights and each model's default method. rank 1 is best by the metric's direction, equal values share the
 -- mean of their ranks. Thresholded metrics stand at percentile 90. A metric that fewer than half of the competitors have is
--- left out, and then a competitor that lacks one of the others.
+-- left out, and then a competitor that lacks one of the others. follows: the metric that says the same in other units.
 CREATE OR REPLACE VIEW scope_ranks AS
 WITH shown AS (
     SELECT s.* EXCLUDE (layer), s.layer AS last_layer
@@ -11,7 +11,7 @@ WITH shown AS (
 ),
 valued AS (
     SELECT
-        scope.scope, a.dataset, a.view, a.model, a.variant, a.method, a.input_size, a.params_id, a.layer, a.head, a.metric,
+        scope.scope, a.dataset, a.view, a.model, a.variant, a.method, a.input_size, a.params_id, a.layer, a.head, a.metric, t.follows,
         a.mean AS value, towards_better(t.direction) * a.mean AS merit
     FROM aggregates AS a
     JOIN shown AS s USING (dataset, model, variant, method, view, input_size, params_id)

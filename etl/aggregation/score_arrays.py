@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from ssl_attn.errors import SslAttnError
 from ssl_attn.metrics import CURVES, METRICS
 from ssl_attn.metrics.chance import chance
 from ssl_attn.metrics.percentiles import HEADLINE_PERCENTILES
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from etl.summary.score_series import ScoreSeries
+    from etl.aggregation.score_series import ScoreSeries
 
     Singles = NDArray[np.float32]
     Column = tuple[str, int]
@@ -75,7 +76,11 @@ def load_scores(
     heads: Literal["head = -1", "head >= 0"],
     columns: Sequence[Column],
 ) -> ScoreArrays:
-    """The scores of one series at the heads that an SQL condition names."""
+    """The scores of one series at the heads that an SQL condition names.
+
+    Raises:
+        SslAttnError: some layer or head lacks an image or a box that another one has.
+    """
     box = "''" if table == "scores" else "s.box_id"
     drawn = [metric for metric, _ in columns if METRICS[metric].null == "monte_carlo"]
     levels = "".join(f", any_value(mean) FILTER (metric = '{metric}') AS {metric}" for metric in drawn)
@@ -98,12 +103,19 @@ def load_scores(
     places = tuple(dict.fromkeys(zip(rows["layer"].to_pylist(), rows["head"].to_pylist(), strict=True)))
     units = len(rows) // len(places) if places else 0
     shape = (len(places), units)
+    labels = [rows[name].to_numpy(zero_copy_only=False) for name in ("image_id", "box_id")]
+    if len(rows) != len(places) * units or any((of.reshape(shape) != of[:units]).any() for of in labels):
+        message = (
+            f"expected every layer and head of {series} to have scores of the same images and boxes, got {len(rows)} "
+            f"rows over {len(places)} of them; build the series again"
+        )
+        raise SslAttnError(message)
     return ScoreArrays(
         columns=tuple(columns),
         layers=np.array([layer for layer, _ in places], dtype=np.int16),
         heads=np.array([head for _, head in places], dtype=np.int16),
-        images=rows["image_id"].to_numpy(zero_copy_only=False)[:units],
-        boxes=rows["box_id"].to_numpy(zero_copy_only=False)[:units],
+        images=labels[0][:units],
+        boxes=labels[1][:units],
         values=selected_values(rows, columns).reshape(*shape, len(columns)),
         chances=_chances(rows, columns).reshape(*shape, len(columns)),
         constant=rows["constant"].to_numpy(zero_copy_only=False).astype(bool).reshape(shape),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
-    from etl.summary.score_arrays import Column, ScoreArrays
+    from etl.aggregation.score_arrays import Column, ScoreArrays
     from ssl_attn.statistics.bootstrap import IntervalKind
 
     Floats = NDArray[np.float64]

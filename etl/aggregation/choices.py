@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from etl.summary.score_arrays import directed
+from etl.aggregation.score_arrays import directed
 from ssl_attn.metrics import METRICS
 from ssl_attn.statistics.cross_fit import cross_fit
 from ssl_attn.statistics.moments import moments
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from etl.summary.groups import Block, Marked
-    from etl.summary.score_arrays import Column, ScoreArrays
+    from etl.aggregation.groups import Block, Marked
+    from etl.aggregation.score_arrays import Column, ScoreArrays
 
 
 def layer_choices(fused: ScoreArrays, marked: Marked) -> Block:
