@@ -90,13 +90,13 @@ def _score_chunk(values: Maps, target: PixelTarget, workspace: Workspace) -> Fiv
         energy=energy(canvas, target.coverage, _EVERYWHERE),
         mse=target.squared_error.of(positive),
         kl=target.divergence.of(positive + KL_EPSILON),
-        emd=emd(positive.reshape(canvas.shape), target.soft, _EVERYWHERE),
+        emd=five_emd(positive.reshape(canvas.shape), target),
     )
 
 
-def five_emd(canvas: Maps, target: PixelTarget) -> Floats:
+def five_emd(canvas: Floats, target: PixelTarget) -> Floats:
     """The earth mover's distance alone, of maps `(m, 224, 224)`."""
-    return emd(canvas.astype(np.float64), target.soft, _EVERYWHERE)
+    return emd(canvas, target.soft, _EVERYWHERE)
 
 
 def deviations(scores: FiveScores, others: FiveScores, values: Maps, target: PixelTarget) -> dict[str, float]:
