@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from PIL import Image as PillowImage
 
 from etl.build import build, plan_models
@@ -24,10 +24,8 @@ from tests.scored_store import summarised_study
 
 torch.set_num_threads(1)
 
-# A machine that is busy elsewhere makes no test wrong, nor does an input that a strategy throws away.
-settings.register_profile(
-    "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
-)
+# A machine that is busy elsewhere makes no test wrong.
+settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
