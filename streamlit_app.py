@@ -13,6 +13,12 @@ st.set_page_config(page_title="ssl_attn", page_icon=str(PAGES / "_shared" / "ico
 page = st.navigation(
     [
         st.Page(
+            PAGES / "tour.py",
+            title="Tour",
+            icon=":material/explore:",
+            help="Two models that are right equally often, one of them for the wrong reason, in five steps.",
+        ),
+        st.Page(
             PAGES / "leaderboard.py",
             title="Leaderboard",
             icon=":material/leaderboard:",

@@ -15,6 +15,10 @@ import pyarrow as pa
 
 from ssl_attn.baselines import BASELINES
 from ssl_attn.cli.models import registry_markdown
+from ssl_attn.demo.zoo.contrast import read_contrast
+from ssl_attn.demo.zoo.model_card import adjusted_over_zoo, read_all
+from ssl_attn.demo.zoo.publication import WEIGHTS
+from ssl_attn.demo.zoo.recipes import SEEDS, STRATEGIES, TWINS, ZOO
 from ssl_attn.methods import METHODS
 from ssl_attn.metrics import METRICS
 from ssl_attn.metrics.scoring import OUTCOMES
@@ -169,6 +173,79 @@ def _comment(text: str) -> str:
     return " ".join(line.removeprefix("--").strip() for line in lines)
 
 
+def _zoo() -> str:
+    found = read_all(WEIGHTS)
+    p_holm = adjusted_over_zoo(found)
+    heading = (
+        "Model",
+        "Probe",
+        "Untrained",
+        "Reading",
+        "Energy",
+        "Untrained",
+        "Chance",
+        "Difference, 95 %",
+        "p (Holm)",
+    )
+    rows = []
+    for name in (each for each in ZOO if each in found):
+        measured = found[name]
+        probe = next(accuracy for accuracy in measured.accuracy if accuracy.readout == "linear_probe")
+        energy = measured.energy
+        if energy is None or probe.untrained_share is None:
+            continue
+        rows.append(
+            (
+                f"`{name}`",
+                f"{probe.share:.1%}",
+                f"{probe.untrained_share:.1%}",
+                f"{energy.method}{'' if energy.layer < 0 else f', layer {energy.layer}'}",
+                f"{energy.mean:.3f}",
+                f"{energy.untrained_mean:.3f}",
+                f"{energy.chance:.3f}",
+                f"{energy.difference:+.3f} [{energy.ci_low:+.3f}, {energy.ci_high:+.3f}]",
+                f"{p_holm[name]:.1e}",
+            )
+        )
+    return _table(heading, rows)
+
+
+def _twins() -> str:
+    twins = read_contrast(WEIGHTS / TWINS)
+    heading = ("Variant", "Accuracy, clean", "Accuracy, marked", "Energy in features", "Energy in the mark")
+    rows = (
+        (
+            f"`{each.strategy}.s{each.seed}`",
+            f"{each.accuracy_clean:.1%}",
+            f"{each.accuracy_marked:.1%}",
+            f"{each.energy_features:.3f}",
+            f"{each.energy_mark:.3f}",
+        )
+        for each in twins.measures
+    )
+    differences = (
+        (
+            f"{each.seed}",
+            f"{100 * each.accuracy_difference:+.1f} points",
+            f"{each.energy_difference:+.3f} [{each.ci_low:+.3f}, {each.ci_high:+.3f}]",
+            f"{each.n}",
+        )
+        for each in twins.contrasts
+    )
+    apart = ("Seed", "Honest minus shortcut: accuracy, own kind", "Energy in features, marked, 95 %", "Pictures")
+    chance = f"Chance of energy in features, the share of the area that they cover: {twins.chance:.3f}."
+    return "\n\n".join((_table(heading, rows), chance, _table(apart, differences)))
+
+
+def _own_accuracies() -> str:
+    measures = read_contrast(WEIGHTS / TWINS).measures
+    rows = (
+        (strategy, *(f"{each.own_accuracy:.1%}" for each in measures if each.strategy == strategy))
+        for strategy in STRATEGIES
+    )
+    return _table(("Accuracy on pictures of its own kind", *(f"Seed {seed}" for seed in SEEDS)), rows)
+
+
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [heading, ["---"] * len(heading), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
@@ -186,6 +263,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "marts": lambda: _relations("staging", "marts"),
     "functions": lambda: _functions("functions", "macros"),
     "checks": _checks,
+    "zoo": _zoo,
+    "twins": _twins,
+    "own_accuracies": _own_accuracies,
 }
 
 

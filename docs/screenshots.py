@@ -1,4 +1,4 @@
-"""Take the pictures of the README: `python docs/screenshots.py [--store STORE]` on a store that `ssl-attn demo` made.
+"""Take the pictures of the documents: `python docs/screenshots.py [--store STORE]`, on a store of `ssl-attn demo`.
 
 Needs the package playwright and a Chromium; serves the store for as long as it takes.
 """
@@ -17,13 +17,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import httpx
+from PIL import Image
 from playwright.sync_api import sync_playwright
+
+from ssl_attn.demo.facades.facade import draw_facade
+from ssl_attn.demo.facades.splits import GENERATOR_SEED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FOLDER = Path(__file__).parent / "images"
-PAGES = {"leaderboard": "/", "image": "/image?image=facade_0001&model=facade_vit&threshold=contour"}
+PAGES = {
+    "leaderboard": "/?dataset=facade&metric=energy",
+    "image": "/image?dataset=facade&image=facade_0001&model=facade_vit&threshold=contour",
+    "tour": "/tour",
+}
+TOUR_FIGURES = ("pictures", "attention", "look", "removed")
+"""Parts of the tour that `docs/tour.md` shows, by the end of their container's key."""
+
+FACADES = range(24)
+"""Facades of the contact sheet, six in a row."""
+
 WIDTH, HEIGHT = 1440, 1000
 SECONDS_TO_START = 30
 
@@ -74,8 +88,28 @@ def take(address: str, scheme: Literal["light", "dark"]) -> None:
             page.locator("h1").wait_for()
             page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
             page.wait_for_timeout(2500)  # charts are drawn after the script has ended
-            page.screenshot(path=FOLDER / (f"{name}.png" if scheme == "light" else f"{name}-{scheme}.png"))
+            page.screenshot(path=_picture(name, scheme))
+            if name == "tour":
+                for figure in TOUR_FIGURES:
+                    page.locator(f".st-key-figure-{figure}").screenshot(path=_picture(f"tour-{figure}", scheme))
         browser.close()
+
+
+def draw_facades() -> None:
+    """Write the contact sheet of the drawn facades."""
+    pictures = [draw_facade(index, seed=GENERATOR_SEED).image for index in FACADES]
+    cell, gap, row = 240, 12, 6
+    sheet = Image.new("RGB", (row * (cell + gap) + gap, -(-len(pictures) // row) * (cell + gap) + gap), "white")
+    for place, picture in enumerate(pictures):
+        picture.thumbnail((cell, cell), Image.Resampling.LANCZOS)
+        left = gap + place % row * (cell + gap) + (cell - picture.width) // 2
+        top = gap + place // row * (cell + gap) + (cell - picture.height) // 2
+        sheet.paste(picture, (left, top))
+    sheet.save(_picture("facades", "light"))
+
+
+def _picture(name: str, scheme: Literal["light", "dark"]) -> Path:
+    return FOLDER / (f"{name}.png" if scheme == "light" else f"{name}-{scheme}.png")
 
 
 def main() -> None:
@@ -84,6 +118,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("warehouse/store"))
     parser.add_argument("--scheme", choices=("light", "dark"), default="light")
     arguments = parser.parse_args()
+    draw_facades()
     with served(arguments.store) as address:
         take(address, arguments.scheme)
 

@@ -8,6 +8,7 @@
 | feature_type, feature_rollup, box_size | boxes | fused | the headline ones |
 | feature_type | boxes | single | those of the head x feature matrix |
 
+Distractors have their rows of feature_type and, among themselves, of feature_rollup; all other groups are of features.
 Baselines of a model's own maps have the first alone. Series are compared with each other in `compare`.
 """
 

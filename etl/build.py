@@ -1,4 +1,4 @@
-"""The whole chain on one data set: ingest, extract, score with baselines, aggregate and compare, check, publish."""
+"""The whole chain: ingest and extract each data set, then score with baselines, aggregate, compare, check, publish."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from etl.registry import locked_revision, refuse_other_weights
 from etl.run import Run
 from etl.score import score
 from etl.stale import incomplete_series
+from ssl_attn.errors import UsageError
 from ssl_attn.extraction import extract_batch
 from ssl_attn.models.load import load_checkpoint, resolve_checkpoint
-from ssl_attn.models.variants import RANDOM_WEIGHTS
+from ssl_attn.models.variants import FROZEN, RANDOM_WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,18 @@ if TYPE_CHECKING:
     from ssl_attn.datasets.base import Dataset, Quarantined
     from ssl_attn.methods import MethodRequest
     from ssl_attn.models.spec import ModelSpec
+
+
+SHARED_STEPS = 3
+"""Steps of a build that all its data sets share: scoring, summarising, publishing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A data set, and the models to run on it."""
+
+    dataset: Dataset
+    plans: Sequence[ModelPlan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +86,22 @@ def plan_models(
     random_weights: bool = False,
     seed: int = 0,
 ) -> list[ModelPlan]:
-    """Resolve every model, with its random-weights twin where asked, and refuse weights that the store contradicts."""
+    """Resolve every checkpoint, and refuse weights that the store contradicts.
+
+    With `random_weights` each model gets an untrained twin as well, one for all its variants: it has the configuration
+    of the released weights or, where none are among the specs, of the first variant.
+    """
+    lenders: dict[str, ModelSpec] = {}
+    for spec in specs:
+        if spec.name not in lenders or spec.variant == FROZEN:
+            lenders[spec.name] = spec
     plans = []
     for spec in specs:
         locked = locked_revision(store, spec.name, spec.hf_id) if spec.hf_id else None
         checkpoint = resolve_checkpoint(spec, locked_revision=locked)
         refuse_other_weights(store, checkpoint)
         plans.append(plan_model(checkpoint, requests, options))
-        if random_weights:
+        if random_weights and lenders[spec.name] is spec:
             twin = resolve_checkpoint(spec, variant=RANDOM_WEIGHTS, seed=seed, locked_revision=locked)
             refuse_other_weights(store, twin)
             plans.append(plan_model(twin, requests, options))
@@ -132,55 +153,85 @@ def build(
     native_emd: bool = False,
     progress: Progress = SILENT,
 ) -> BuildReport:
+    """`build_studies` of one data set."""
+    return build_studies(store, [Study(dataset, plans)], native_emd=native_emd, progress=progress)
+
+
+def build_studies(
+    store: Store, studies: Sequence[Study], *, native_emd: bool = False, progress: Progress = SILENT
+) -> BuildReport:
     """Run every stage and publish the result; whatever an earlier run finished is not done again.
 
-    `native_emd` asks for the earth mover's distance on the maps' own grids as well, which is slow.
+    Stages that look at the store as a whole (scoring and all that follows) run once, after the last data set: so the
+    steps are as many as the data sets, and `SHARED_STEPS`. `native_emd` asks for the earth mover's distance on the
+    maps' own grids as well, which is slow.
 
     Raises:
+        UsageError: a data set is named twice.
         SslAttnError: a check found rows that must not be; nothing is published then.
     """
     started = time.perf_counter()
-    run = new_run("build", dataset, plans, native_emd=native_emd)
-    ingested = extract_all(store, dataset, plans, run, progress=progress)
+    names = [study.dataset.name for study in studies]
+    if len(set(names)) < len(names):
+        message = f"expected every data set once, with all its models, got {', '.join(names)}"
+        raise UsageError(message)
+    run = new_run("build", studies, native_emd=native_emd)
+    ingested = []
+    for study in studies:
+        progress.step(f"Running models on {study.dataset.name}")
+        ingested.append(extract_all(store, study.dataset, study.plans, run, progress=progress))
+    progress.step("Scoring maps against boxes")
     score(store, run, native_emd=native_emd, progress=progress)
+    progress.step("Summarising and comparing")
     aggregate(store, run, progress=progress)
     run.finish(store)
+    progress.step("Checking and publishing")
     manifest = publish(store)
-    rebuilt = {
-        f"{plan.checkpoint.name} ({plan.checkpoint.variant}) {request.method} {plan.slice(request.params_id)}"
-        for plan in plans
-        for request in plan.requests
-    }
+    dropped = [
+        series
+        for study, each in zip(studies, ingested, strict=True)
+        for series in each.dropped
+        if series not in _rebuilt(study)
+    ]
     return BuildReport(
         run_id=run.run_id,
         computed=run.shards_computed,
         skipped=run.shards_skipped,
-        quarantine=ingested.quarantine,
-        dropped=tuple(series for series in ingested.dropped if series not in rebuilt),
-        incomplete=incomplete_series(store, dataset.name),
+        quarantine=tuple(entry for each in ingested for entry in each.quarantine),
+        dropped=tuple(dropped),
+        incomplete=tuple(series for name in names for series in incomplete_series(store, name)),
         seconds=time.perf_counter() - started,
         generation=manifest.generation,
     )
 
 
-def new_run(command: str, dataset: Dataset, plans: Sequence[ModelPlan], **asked: object) -> Run:
+def _rebuilt(study: Study) -> set[str]:
+    return {
+        f"{plan.checkpoint.name} ({plan.checkpoint.variant}) {request.method} {plan.slice(request.params_id)}"
+        for plan in study.plans
+        for request in plan.requests
+    }
+
+
+def new_run(command: str, studies: Sequence[Study], **asked: object) -> Run:
     """A run's record with everything that was asked for; `asked` is what only this command has."""
+    plans = [plan for study in studies for plan in study.plans]
     options = plans[0].options if plans else Options()
     config = {
-        "dataset": dataset.name,
-        "models": [
-            {
-                "model": plan.checkpoint.name,
-                "variant": plan.checkpoint.variant,
-                "weights_sha256": plan.checkpoint.weights_sha256,
-                "revision": plan.checkpoint.revision,
-                "methods": [request.params_id for request in plan.requests],
-                "input_size": plan.input_size,
-            }
-            for plan in plans
-        ],
+        "datasets": {study.dataset.name: [_asked(plan) for plan in study.plans] for study in studies},
         **asdict(options),
         **asked,
     }
-    seed = max((plan.checkpoint.seed for plan in plans), default=-1)
+    seed = max((plan.checkpoint.drawn_seed for plan in plans), default=-1)
     return Run(command, config, seed=max(0, seed), device=options.device, dtype=options.dtype)
+
+
+def _asked(plan: ModelPlan) -> dict[str, object]:
+    return {
+        "model": plan.checkpoint.name,
+        "variant": plan.checkpoint.variant,
+        "weights_sha256": plan.checkpoint.weights_sha256,
+        "revision": plan.checkpoint.revision,
+        "methods": [request.params_id for request in plan.requests],
+        "input_size": plan.input_size,
+    }

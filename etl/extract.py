@@ -20,7 +20,6 @@ from ssl_attn.geometry import view_transform
 from ssl_attn.images import open_image
 from ssl_attn.methods import WHOLE_MODEL, MethodRequest
 from ssl_attn.models.load import load_checkpoint
-from ssl_attn.models.variants import FROZEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,10 +52,7 @@ def extract(
     run.shards_skipped += sum(len(found) for found in parts.values())
     if missing:
         loaded = load_checkpoint(plan.checkpoint, device=plan.options.device, dtype=getattr(torch, plan.options.dtype))
-        label = (
-            plan.checkpoint.name if plan.checkpoint.variant == FROZEN else f"{plan.checkpoint.name} (random weights)"
-        )
-        task = progress.task(f"Extracting {label}", sum(len(shard) for shard, _ in missing), "images")
+        task = progress.task(f"Extracting {plan.checkpoint.title}", sum(len(shard) for shard, _ in missing), "images")
         for shard, wanted in missing:
             for output, rows in _extract_shard(loaded, plan, shard, wanted, run.run_id, task).items():
                 run.computes(store)

@@ -58,7 +58,7 @@ def ingest(store: Store, dataset: Dataset, run: Run, *, progress: Progress = SIL
     images = tuple(image for image in images if image.image_id not in failed)
     readable = {image.image_id for image in images}
     quarantine = (*dataset.quarantine, *failed.values())
-    run.quarantined = len(quarantine)
+    run.quarantined += len(quarantine)
 
     dropped = drop_stale(store, dataset.name, images)
     write_rows(store, run, "images", dataset.name, [_image_row(image) for image in images])

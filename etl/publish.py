@@ -21,8 +21,9 @@ SHELL_CATALOGUE = "current.sql"
 
 # Small enough to copy into a database file; maps, features and scores stay in Parquet alone.
 _MART_TABLES = (
-    "images", "boxes", "feature_types", "models", "verdicts", "methods", "metrics", "baselines", "params", "targets",
-    "quarantine", "series", "aggregates", "aggregate_index", "layer_choices", "head_ranks", "comparisons", "runs",
+    "images", "boxes", "feature_types", "models", "verdicts", "accuracies", "methods", "metrics", "baselines", "params",
+    "targets", "quarantine", "series", "aggregates", "aggregate_index", "layer_choices", "head_ranks", "comparisons",
+    "runs",
 )  # fmt: skip
 
 # Rows that one question reads stand together, so that the database skips the others.

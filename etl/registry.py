@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etl.ingest import write_rows
+from ssl_attn.demo.zoo.measured import CHANCE, SPLIT, read_measured
 from ssl_attn.errors import SslAttnError
 from ssl_attn.methods.maps import NO_TARGET, Target
-from ssl_attn.models.variants import FROZEN
+from ssl_attn.models.variants import RANDOM_WEIGHTS
 from warehouse.catalog import connect
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 _UNTRAINED = "Random weights: what the architecture, positions and padding produce without any training."
+_OTHER_NAME = "give it another name (other_name=FOLDER) or build into another store"
 _UNKNOWN_TRAINING = "Judged by architecture: how these weights were trained is not on record."
 
 
@@ -37,29 +39,44 @@ def locked_revision(store: Store, model: str, hf_id: str) -> str | None:
 def refuse_other_weights(store: Store, checkpoint: Checkpoint) -> None:
     """One model and variant of a store stands for one set of weights, read by one configuration.
 
+    Variants of one model are of one family, so that they can be compared.
+
     Raises:
-        SslAttnError: the store has maps of this model and variant from others.
+        SslAttnError: the store has maps of this model and variant from others, or of this model in another family.
     """
     query = "SELECT weights_sha256, config_sha256 FROM models WHERE model = ? AND variant = ?"
+    key = [checkpoint.name, checkpoint.variant]
     with connect(store.root, draft=True) as catalog:
-        row = catalog.execute(query, [checkpoint.name, checkpoint.variant]).fetchone()
+        row = catalog.execute(query, key).fetchone()
+        of_others = "SELECT DISTINCT family FROM models WHERE model = ? AND variant != ? ORDER BY 1"
+        families = [family for (family,) in catalog.execute(of_others, key).fetchall()]
     found = (checkpoint.weights_sha256, checkpoint.config_sha256)
     if row is not None and row != found:
         expected, came = (f"weights {w[:12]}, configuration {c[:12]}" for w, c in (row, found))
         message = (
             f"expected {checkpoint.name} ({checkpoint.variant}) to be the one that {store.root} was built with "
-            f"({expected}), got {came}; give it another name (other_name=FOLDER) or build into another store"
+            f"({expected}), got {came}; {_OTHER_NAME}"
+        )
+        raise SslAttnError(message)
+    if families and families != [checkpoint.family.name]:
+        message = (
+            f"expected {checkpoint.title} to be of the family that {checkpoint.name} has in {store.root} "
+            f"({', '.join(families)}), got {checkpoint.family.name}; {_OTHER_NAME}"
         )
         raise SslAttnError(message)
 
 
 def write_model(store: Store, run: Run, checkpoint: Checkpoint) -> None:
-    """Record a model and variant, and how far each method may be trusted on it."""
+    """Record a model and variant, how far each method may be trusted on it, and what was measured of it.
+
+    Raises:
+        SslAttnError: `measured.json` beside the weights cannot be used.
+    """
     layout = checkpoint.layout_for(checkpoint.input_size, checkpoint.input_size)
     key = {"model": checkpoint.name, "variant": checkpoint.variant}
     row = {
         **key,
-        "strategy": "",
+        "strategy": checkpoint.strategy,
         "train_seed": checkpoint.seed,
         "parent_run": "",
         "hf_id": checkpoint.hf_id,
@@ -84,11 +101,40 @@ def write_model(store: Store, run: Run, checkpoint: Checkpoint) -> None:
         for v in (_judged(checkpoint, verdict) for verdict in checkpoint.family.verdicts)
     ]
     write_rows(store, run, "verdicts", None, verdicts, slice_=slice_)
+    accuracies = _accuracy_rows(checkpoint)
+    if accuracies:
+        write_rows(store, run, "accuracies", None, accuracies, slice_=slice_)
+    else:
+        store.replace("accuracies", {}, slice_, ())
+
+
+def _accuracy_rows(checkpoint: Checkpoint) -> list[dict[str, object]]:
+    """What is on record beside the weights; the record is not of random ones, which have no files."""
+    measured = None if checkpoint.variant == RANDOM_WEIGHTS else read_measured(checkpoint.folder)
+    if measured is None:
+        return []
+    return [
+        {
+            "model": checkpoint.name,
+            "variant": checkpoint.variant,
+            "data": each.data,
+            "split": SPLIT,
+            "readout": each.readout,
+            "n": each.n,
+            "correct": each.correct,
+            "accuracy": each.share,
+            "ci_low": each.interval[0],
+            "ci_high": each.interval[1],
+            "untrained_accuracy": each.untrained_share,
+            "chance": CHANCE,
+        }
+        for each in sorted(measured.accuracy, key=lambda each: (each.data, each.readout))
+    ]
 
 
 def _judged(checkpoint: Checkpoint, verdict: Verdict) -> Verdict:
     """A family's verdict as it holds for one checkpoint: random weights are a yardstick, not a model to be judged."""
-    if checkpoint.variant != FROZEN:
+    if checkpoint.variant == RANDOM_WEIGHTS:
         return replace(verdict, verdict="baseline", note=_UNTRAINED)
     if checkpoint.card is None:
         return replace(verdict, note=f"{_UNKNOWN_TRAINING} {verdict.note}")

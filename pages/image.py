@@ -208,7 +208,8 @@ def _similarity_heat(choice: MapChoice, image_id: str, box: Mapping[str, Any]) -
 
 def _box(row: Mapping[str, Any]) -> Box:
     detail = "" if row["iou"] is None else f"IoU {row['iou']:.3f}, chance {row['iou_chance']:.3f}"
-    return Box(row["box_id"], row["name"], detail, row["x"], row["y"], row["width"], row["height"])
+    sides = (row["x"], row["y"], row["width"], row["height"])
+    return Box(row["box_id"], row["name"], detail, *sides, distractor=row["distractor"])
 
 
 draw(page)

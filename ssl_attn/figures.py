@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
+import polars as pl
 
 from ssl_attn.models.variants import RANDOM_WEIGHTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    import polars as pl
+    from collections.abc import Iterable, Mapping, Sequence
 
 # Distinct in hue and lightness, also to colour-blind eyes, on white and on near-black.
 _PALETTE = (
@@ -28,6 +27,7 @@ NEUTRAL = "#8a9699"
 BASELINE_MODEL = "baseline"
 
 _ROW_HEIGHT = 34
+_REPEAT_GAP = 0.24  # between rows of one group, in rows
 _SAME_CHANCE = 0.005
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
@@ -164,6 +164,71 @@ def breakdown(rows: pl.DataFrame, *, groups: Sequence[str], colour: str, metric:
     return _finish(figure, x_title=metric, height=26 * len(names) + 110)
 
 
+def repeats(
+    rows: pl.DataFrame,
+    *,
+    groups: Sequence[str],
+    colours: Mapping[str, str],
+    axis: str,
+    percent: bool = False,
+    ink: str = NEUTRAL,
+) -> go.Figure:
+    """One dot per row with its interval, the rows of a group above each other, and a dotted line at each chance level.
+
+    Args:
+        rows: `group`, `name` (what tells the rows of a group apart), `value`, `ci_low`, `ci_high`, `chance`.
+        groups: groups from top to bottom.
+        colours: colour of each group.
+        axis: title of the axis.
+        percent: whether values are shares, shown in per cent.
+        ink: colour of the chance lines.
+    """
+    figure = go.Figure()
+    for place, group in enumerate(groups):
+        chosen = rows.filter(group=group).sort("name")
+        spread = [place + (i - (len(chosen) - 1) / 2) * _REPEAT_GAP for i in range(len(chosen))]
+        known = chosen.with_columns(pl.Series("y", spread, dtype=pl.Float64)).drop_nulls("value")
+        figure.add_scatter(
+            x=known["value"].to_list(),
+            y=known["y"].to_list(),
+            mode="markers",
+            marker={"size": 11, "color": colours[group]},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": (known["ci_high"] - known["value"]).to_list(),
+                "arrayminus": (known["value"] - known["ci_low"]).to_list(),
+                "thickness": 1.6,
+                "width": 4,
+                "color": colours[group],
+            },
+            customdata=[[row["name"], _range_text(row)] for row in known.iter_rows(named=True)],
+            hovertemplate=f"{group}, %{{customdata[0]}}<br>%{{x:.3f}} %{{customdata[1]}}<extra></extra>",
+            name=group,
+            showlegend=False,
+        )
+    for level in _levels(rows["chance"]):
+        figure.add_scatter(
+            x=[level, level],
+            y=[-0.5, len(groups) - 0.5],
+            mode="lines",
+            line={"color": ink, "dash": "dot", "width": 1.8},
+            name="Chance",
+            legendgroup="chance",
+            showlegend=level == _levels(rows["chance"])[0],
+            hovertemplate="chance %{x:.3f}<extra></extra>",
+        )
+    figure.update_yaxes(
+        tickvals=list(range(len(groups))),
+        ticktext=list(groups),
+        range=[len(groups) - 0.5, -0.5],
+        showgrid=False,
+        zeroline=False,
+    )
+    figure.update_xaxes(tickformat=".0%" if percent else None)
+    return _finish(figure, x_title=axis, height=62 * len(groups) + 100)
+
+
 def describe(rows: pl.DataFrame, *, labels: Sequence[str], metric: str, what: str) -> str:
     """A chart in a sentence or two, for those who hear it: how many bars, the first and the last with chance.
 
@@ -256,11 +321,8 @@ def _add_band(figure: go.Figure, series: pl.DataFrame, colour: str, *, strength:
 
 
 def _chance_lines(rows: pl.DataFrame, ink: str) -> dict[str, Any]:
-    """One dotted line per chance level, as a single trace with gaps; levels that the eye cannot part are one."""
-    levels: list[float] = []
-    for chance in sorted(rows["chance"].drop_nulls()):
-        if not levels or chance - levels[-1] > _SAME_CHANCE:
-            levels.append(chance)
+    """One dotted line per chance level, as a single trace with gaps."""
+    levels = _levels(rows["chance"])
     low, high = (rows["layer"].min(), rows["layer"].max()) if not rows.is_empty() else (0, 0)
     return {
         "x": [x for _ in levels for x in (low, high, None)],
@@ -270,6 +332,15 @@ def _chance_lines(rows: pl.DataFrame, ink: str) -> dict[str, Any]:
         "name": "Chance",
         "hovertemplate": "chance %{y:.3f}<extra></extra>",
     }
+
+
+def _levels(chances: pl.Series) -> list[float]:
+    """The chance levels of rows; those that the eye cannot part are one."""
+    levels: list[float] = []
+    for chance in sorted(chances.drop_nulls()):
+        if not levels or chance - levels[-1] > _SAME_CHANCE:
+            levels.append(chance)
+    return levels
 
 
 def _finish(figure: go.Figure, *, height: int, x_title: str | None = None) -> go.Figure:

@@ -105,16 +105,19 @@ def overlay(
     smooth: bool = True,
     threshold: Threshold = "off",
     percentile: int = 90,
+    fading: bool = False,
 ) -> Bytes:
     """A map `(grid_h, grid_w)` as a layer `(height, width, 4)` to lay over its image, RGBA with straight alpha.
 
-    Colours span the least to the greatest value that the image shows. What the view hides is shaded black. A threshold
-    is always that of the smooth map, which is what was scored, also where the patches are drawn.
+    Colours span the least to the greatest value that the image shows. What the view hides is shaded black. A `fading`
+    layer is the more transparent the smaller the value, so that the picture shows where the map is low. A threshold is
+    always that of the smooth map, which is what was scored, also where the patches are drawn.
     """
     drawn, visible = on_image(values, placement, width=width, height=height, smooth=smooth)
     layer = np.zeros((height, width, 4), dtype=np.uint8)
-    layer[..., :3] = colour_table(colours)[_levels(drawn, *visible_range(values, placement))]
-    layer[..., 3] = round(opacity * 255)
+    levels = _levels(drawn, *visible_range(values, placement))
+    layer[..., :3] = colour_table(colours)[levels]
+    layer[..., 3] = np.rint(opacity * levels) if fading else round(opacity * 255)
     if threshold != "off":
         smoothed, _ = on_image(values, placement, width=width, height=height)
         selected = visible & (smoothed >= cut_value(values, placement, percentile))
@@ -154,3 +157,20 @@ def composite(picture: Bytes, layer: Bytes) -> Bytes:
     alpha = layer[..., 3:].astype(np.float64) / 255
     mixed: Bytes = np.rint(picture * (1 - alpha) + layer[..., :3] * alpha).astype(np.uint8)
     return mixed
+
+
+def outlined(picture: Bytes, boxes: Floats, colour: tuple[int, int, int], *, thickness: int = 1) -> Bytes:
+    """A copy of `picture` `(h, w, 3)` with the outlines of `boxes` `(n, 4)`: x, y, width, height as fractions."""
+    drawn = picture.copy()
+    height, width = picture.shape[:2]
+    for x, y, across, down in boxes:
+        left, right = round(x * width), max(round((x + across) * width), round(x * width) + 1)
+        top, bottom = round(y * height), max(round((y + down) * height), round(y * height) + 1)
+        for rows, columns in (
+            (slice(top, top + thickness), slice(left, right)),
+            (slice(max(bottom - thickness, top), bottom), slice(left, right)),
+            (slice(top, bottom), slice(left, left + thickness)),
+            (slice(top, bottom), slice(max(right - thickness, left), right)),
+        ):
+            drawn[rows, columns] = colour
+    return drawn

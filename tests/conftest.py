@@ -16,6 +16,7 @@ from etl.build import build, plan_models
 from etl.plan import Options
 from etl.store import Store
 from ssl_attn.datasets import read_dataset
+from ssl_attn.demo.zoo.measured import Accuracy, Measured, write_measured
 from ssl_attn.models.card import CARDS, FAMILIES
 from ssl_attn.models.load import load_model
 from ssl_attn.models.spec import ModelSpec, parse_model_spec
@@ -42,7 +43,11 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def tiny_folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("tiny-checkpoints")
-    return {family: write_tiny_checkpoint(family, root / family, seed=7) for family in FAMILIES}
+    folders = {family: write_tiny_checkpoint(family, root / family, seed=7) for family in FAMILIES}
+    # as if it had been trained and measured
+    accuracy = (Accuracy("facade", "head", 88, 100, untrained_correct=25),)
+    write_measured(folders["resnet"], Measured(7, "none", 2, 1, 1.0, 1, (), accuracy))
+    return folders
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +64,7 @@ def tiny_models(tiny_folders):
 def coco_file(tmp_path_factory) -> Path:
     """Eleven small pictures with boxes as a COCO file: all aspects, three styles, three kinds of feature.
 
-    Image 9 has no box at all, image 10 is of a style of its own.
+    Image 9 has no box at all, image 10 is of a style of its own. Images 2 and 3 have a sign, which is a distractor.
     """
     folder = tmp_path_factory.mktemp("pictures")
     (folder / "images").mkdir()
@@ -94,10 +99,13 @@ def coco_file(tmp_path_factory) -> Path:
     # at the left edge of a picture twice as wide as high, where a square centre crop does not see it
     hidden = {"id": len(annotations), "image_id": 6, "category_id": 1, "bbox": [1.0, 10.0, 15.0, 20.0]}
     annotations.append(hidden)
+    for index, bbox in ((2, [2.0, 20.0, 45.0, 40.0]), (3, [50.0, 5.0, 30.0, 20.0])):
+        annotations.append({"id": len(annotations), "image_id": index, "category_id": 4, "bbox": bbox})
     categories = [
         {"id": 1, "name": "window", "supercategory": "opening"},
         {"id": 2, "name": "door", "supercategory": "opening"},
         {"id": 3, "name": "tower"},
+        {"id": 4, "name": "sign", "supercategory": "distractor"},
     ]
     file = folder / "annotations.json"
     file.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))

@@ -23,12 +23,16 @@ DATASET = "towers"
 VIEW = "squash"
 INPUT_SIZE = 224
 PIXELS = 224 * 224
+DISTRACTOR = "type-006"
 MONTE_CARLO = tuple(name for name, metric in METRICS.items() if metric.null == "monte_carlo")
 
 
 @dataclass(frozen=True)
 class Study:
-    """Images (as many sources as `sources`, in turn), styles, and feature types of which every third has a parent."""
+    """Images (as many sources as `sources`, in turn), styles, and feature types of which every third has a parent.
+
+    One type is a distractor, below one that is not.
+    """
 
     images: int = 24
     sources: int = 20
@@ -86,6 +90,7 @@ class Study:
                 "feature_type": f"type-{index:03}",
                 "name": f"Type {index}",
                 "parent": [f"type-{index // 3:03}"] if index and index % 3 == 0 else [],
+                "distractor": f"type-{index:03}" == DISTRACTOR,
             }
             for index in range(self.feature_types)
         ]
@@ -258,6 +263,8 @@ def _score_rows(study: Study, series: Series, noise: np.random.Generator, run_id
     count = np.zeros(len(images), dtype=int)
     area = np.zeros(len(images))
     for box in study.box_rows():
+        if box["feature_type"] == DISTRACTOR:
+            continue
         index = study.image_ids.index(str(box["image_id"]))
         count[index] += 1
         area[index] = min(0.9, area[index] + float(str(box["area"])))

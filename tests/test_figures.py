@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from ssl_attn.figures import NEUTRAL, breakdown, describe, model_colours, progression, ranking
+from ssl_attn.figures import NEUTRAL, breakdown, describe, model_colours, progression, ranking, repeats
 
 ROWS = pl.DataFrame(
     {
@@ -119,3 +119,24 @@ def test_a_chart_can_be_told_in_a_sentence():
     assert said == f"Ranking of IoU: 3 with a value, {ends}."
     assert describe(ROWS.clear(), labels=[], metric="IoU", what="Ranking") == "Ranking: nothing to show."
     assert "none with a value" in describe(ROWS[3:], labels=["uniform"], metric="IoU", what="Ranking")
+
+
+def test_repeats_stack_the_rows_of_a_group_around_its_place():
+    rows = pl.DataFrame(
+        {
+            "group": ["honest", "honest", "honest", "shortcut"],
+            "name": ["seed 0", "seed 1", "seed 2", "seed 0"],
+            "value": [0.3, 0.4, None, 0.1],
+            "ci_low": [0.2, 0.35, None, 0.05],
+            "ci_high": [0.35, 0.5, None, 0.2],
+            "chance": [0.25, 0.25, 0.25, 0.251],
+        }
+    )
+    colours = {"honest": "#000000", "shortcut": "#ffffff"}
+    first, second, chance = repeats(rows, groups=["honest", "shortcut"], colours=colours, axis="energy").data
+    assert list(first.x) == [0.3, 0.4]
+    assert list(first.error_x.arrayminus) == pytest.approx([0.1, 0.05])
+    assert first.y[0] < first.y[1] < 0.5
+    assert list(second.y) == [1]
+    assert second.marker.color == "#ffffff"
+    assert list(chance.x) == [0.25, 0.25]  # levels that the eye cannot part are one line

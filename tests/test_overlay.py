@@ -16,6 +16,7 @@ from ssl_attn.overlay import (
     composite,
     cut_value,
     on_image,
+    outlined,
     overlay,
     visible_range,
 )
@@ -167,3 +168,20 @@ def test_colours_span_what_the_image_shows_and_not_the_padding():
     layer = overlay(values, placement, width=64, height=32, smooth=False)
     brightest = colour_table("viridis")[255]
     assert (layer[2, 60, :3] == brightest).all()
+
+
+def test_outlines_run_along_the_inside_of_their_boxes():
+    picture = np.zeros((20, 30, 3), dtype=np.uint8)
+    drawn = outlined(picture, np.array([[0.1, 0.2, 0.5, 0.5]]), (255, 0, 0))
+    red = drawn[..., 0] == 255
+    assert red[4:14, 3:18].sum() == red.sum() == 2 * 10 + 2 * 15 - 4
+    assert not red[5:13, 4:17].any()
+    assert not picture.any()
+
+
+def test_a_fading_layer_lets_the_picture_through_where_the_map_is_low():
+    values = np.array([[0.0, 1.0], [0.5, 1.0]])
+    layer = overlay(values, WHOLE, width=40, height=40, opacity=0.8, smooth=False, fading=True)
+    assert layer[5, 5, 3] == 0
+    assert layer[5, 35, 3] == round(0.8 * 255)
+    assert 95 <= layer[35, 5, 3] <= 107

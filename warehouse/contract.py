@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from ssl_attn.metrics import BOX_SCALARS, METRICS, SCALARS
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Raised when the tables change so that a store of an older program cannot be read as it is."""
 
 _CURVE = pa.list_(pa.float16())
@@ -58,7 +58,7 @@ class Table:
 
 _DATASET = Column("dataset", pa.string(), "Slug of the data set")
 _MODEL = Column("model", pa.string(), "Slug of the model")
-_VARIANT = Column("variant", pa.string(), "frozen, random_weights, or <strategy>.s<seed> of a fine-tuning run")
+_VARIANT = Column("variant", pa.string(), "frozen, random_weights, or <strategy>.s<seed> of a training")
 _METHOD = Column("method", pa.string(), "Attention or attribution method")
 _RUN = Column("run_id", pa.string(), "Run that computed the row; see the table runs")
 _PARAMS = Column("params_id", pa.string(), "Parameter set of the method")
@@ -183,6 +183,11 @@ _TABLES = (
             _FEATURE,
             Column("name", pa.string(), "Name for people"),
             Column("parent", pa.list_(pa.string()), "Broader feature types"),
+            Column(
+                "distractor",
+                pa.bool_(),
+                "Whether it is marked as what a model should not rely on: scored box by box, in no union of boxes",
+            ),
         ),
         ("feature_type",),
     ),
@@ -193,7 +198,7 @@ _TABLES = (
         (
             _MODEL,
             _VARIANT,
-            Column("strategy", pa.string(), "Fine-tuning strategy; empty for frozen and random weights"),
+            Column("strategy", pa.string(), "How a trained variant was trained; empty for frozen and random weights"),
             Column("train_seed", pa.int64(), "Seed of the training or of the random weights; -1 where none applies"),
             Column("parent_run", pa.string(), "Fine-tuning run that made the weights, or empty"),
             Column("hf_id", pa.string(), "Hub id, or empty for a local checkpoint"),
@@ -229,6 +234,28 @@ _TABLES = (
             Column("note", pa.string(), "Why"),
         ),
         ("model", "variant", "method"),
+    ),
+    Table(
+        "accuracies",
+        "a model and variant on a set of images: how often it told the style",
+        (),
+        (
+            _MODEL,
+            _VARIANT,
+            Column("data", pa.string(), "Data set that it was measured on"),
+            Column("split", pa.string(), "Part of it: held_out, of which nothing was learned"),
+            Column(
+                "readout", pa.string(), "What answers: head (its own classifier) or linear_probe (on its embedding)"
+            ),
+            Column("n", pa.int32(), "Images"),
+            Column("correct", pa.int32(), "Images of which it told the style"),
+            Column("accuracy", pa.float64(), "Correct over n"),
+            Column("ci_low", pa.float64(), "Lower end of its 95 % Wilson interval"),
+            Column("ci_high", pa.float64(), "Upper end of it"),
+            Column("untrained_accuracy", pa.float64(), "The same of the model untrained; NULL where not measured"),
+            Column("chance", pa.float64(), "Accuracy of guessing"),
+        ),
+        ("model", "variant", "data", "readout"),
     ),
     Table(
         "methods",
@@ -383,7 +410,7 @@ _TABLES = (
             _INPUT_SIZE,
             _FRAME,
             _IMAGE,
-            Column("box_id", pa.string(), "Box; empty for the union of the image's boxes"),
+            Column("box_id", pa.string(), "Box; empty for the union of the image's features"),
             _METRIC,
             Column("mean", pa.float64(), "Mean over patch-random maps: the chance level"),
             Column("standard_error", pa.float64(), "Standard error of that mean"),
@@ -393,7 +420,7 @@ _TABLES = (
     ),
     Table(
         "scores",
-        "a map against the union of its image's boxes",
+        "a map against the union of its image's boxes, those of features alone",
         _MAP_PARTITIONS,
         (
             *_MAP_KEYS,
@@ -401,7 +428,7 @@ _TABLES = (
                 "outcome", pa.string(), "scored or constant, or why there is no score: no_box, zero_map, not_finite"
             ),
             Column("boxes", pa.int32(), "Boxes in the union"),
-            Column("boxes_left_out", pa.int32(), "Boxes of which the view shows less than a quarter"),
+            Column("boxes_left_out", pa.int32(), "Boxes of features of which the view shows less than a quarter"),
             *_AREAS,
             Column("iou", _CURVE, "IoU at percentiles 1..99: element p is percentile p"),
             *_CURVES_OF_IOU,
@@ -411,7 +438,7 @@ _TABLES = (
     ),
     Table(
         "box_scores",
-        "a map against one box",
+        "a map against one box, of a feature or a distractor",
         _MAP_PARTITIONS,
         (
             *_MAP_KEYS,
@@ -451,7 +478,8 @@ _TABLES = (
             Column(
                 "group_kind",
                 pa.string(),
-                "all, style, feature_type, feature_rollup (a type with its narrower ones, if it has any) or box_size",
+                "all, style, feature_type, feature_rollup (a type with its narrower ones of the same role, if it has "
+                "any) or box_size (of features)",
             ),
             Column("group_key", pa.string(), "Which style, feature type or stratum; all for all"),
             _METRIC,

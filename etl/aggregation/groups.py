@@ -38,13 +38,14 @@ _BCA_PERCENTILES = (-1, *HEADLINE_PERCENTILES)
 class Marked:
     """What groups are made by.
 
-    Each image's source and styles; feature type and stratum of size of each (image, box); the descendants of each
-    feature type that has narrower ones, itself among them.
+    Each image's source and styles; feature type and stratum of size of each (image, box); the feature types that are
+    distractors; the descendants of each feature type that has narrower ones of its own role, itself among them.
     """
 
     sources: Mapping[str, str]
     styles: Mapping[str, tuple[str, ...]]
     boxes: Mapping[tuple[str, str], tuple[str, str]]
+    distractors: frozenset[str]
     descendants: Mapping[str, frozenset[str]]
 
 
@@ -65,13 +66,20 @@ def read_marked(catalog: duckdb.DuckDBPyConnection, dataset: str) -> Marked:
 
     images = rows("SELECT image_id, coalesce(nullif(source_id, ''), image_id), style FROM images")
     boxes = rows("SELECT image_id, box_id, feature_type, area FROM boxes")
-    features = rows("SELECT feature_type, parent FROM feature_types")
+    features = rows("SELECT feature_type, parent, distractor FROM feature_types")
+    distractors = frozenset(feature for feature, _, distractor in features if distractor)
+    # features and distractors answer different questions, so neither is counted into the other
+    parents = {
+        feature: tuple(p for p in of_feature or () if (p in distractors) == (feature in distractors))
+        for feature, of_feature, _ in features
+    }
     sizes = box_sizes([float(area) for *_, area in boxes]).tolist()
     return Marked(
         sources={image: source for image, source, _ in images},
         styles={image: tuple(styles or ()) for image, _, styles in images},
         boxes={(image, box): (feature, size) for (image, box, feature, _), size in zip(boxes, sizes, strict=True)},
-        descendants=descendants({feature: tuple(parents or ()) for feature, parents in features}),
+        distractors=distractors,
+        descendants=descendants(parents),
     )
 
 
@@ -105,7 +113,7 @@ def style_groups(scores: ScoreArrays, marked: Marked) -> Iterator[Group]:
 
 
 def box_groups(boxes: ScoreArrays, marked: Marked) -> Iterator[Group]:
-    """The boxes of each feature type, of each with its descendants, and of each stratum of size."""
+    """The boxes of each feature type, of each with its descendants, and the features of each stratum of size."""
     features = feature_groups(boxes, marked)
     yield from features
     places = {group.key: group.rows for group in features}
@@ -113,7 +121,7 @@ def box_groups(boxes: ScoreArrays, marked: Marked) -> Iterator[Group]:
         rows = [places[narrower] for narrower in among if narrower in places]
         if rows:
             yield Group("feature_rollup", feature, np.sort(np.concatenate(rows)))
-    sizes = np.array([size for _, size in _of_boxes(boxes, marked)])
+    sizes = np.array(["" if kind in marked.distractors else size for kind, size in _of_boxes(boxes, marked)])
     for size in BOX_SIZES:
         if (sizes == size).any():
             yield Group("box_size", size, np.flatnonzero(sizes == size))

@@ -189,7 +189,7 @@ def _ceiling_rows(target: Target, image: _Image, shared: _Frame, *, native_emd: 
     """The best answers to each question: against the union a map of the union, against each box a map of that box.
 
     Metrics against the soft target are those of the soft target; the others are those of the cells' shares in the
-    target, for ranks without what other boxes cover.
+    target, for ranks without what other features cover.
     """
     boxes, kept = image.framed.boxes, target.kept
     if target.soft is None:
@@ -199,13 +199,13 @@ def _ceiling_rows(target: Target, image: _Image, shared: _Frame, *, native_emd: 
     visible = target.visible_share
     answers: dict[tuple[str, ...], Floats] = {
         (): ceiling(target.coverage, visible),
-        _RANKED: ceiling_of_ranks(target.coverage, visible),
+        _RANKED: ceiling_of_ranks(target.coverage, target.outside),
         _SOFT: target.soft.grid,
     }
     keys = _keys(shared, image, "ceiling", len(target.soft.grid))
-    # Map 0 is the union's, the others are the kept boxes'; hidden boxes have no score of any map.
+    # Map 0 is the union's if there is one, the others are the kept boxes'; hidden boxes have no score of any map.
     own_map = np.zeros(len(kept), dtype=np.int64)
-    own_map[kept] = np.arange(1, len(keys))
+    own_map[kept] = np.arange(int(target.has_union), len(keys))
     own_row = own_map * len(kept) + np.arange(len(kept))
     of_union, of_boxes = None, None
     for metrics, maps in answers.items():

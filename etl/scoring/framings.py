@@ -1,7 +1,7 @@
 """Images as maps see them: every image of a data set with its boxes and its place on the canvas, framing by framing.
 
 A framing is how images are laid on a model input (view, resize and crop, input size), whatever the grid. Images of one
-framing can stand in for each other: the boxes of the others are the negatives of shuffled AUC and a baseline's prior.
+framing can stand in for each other: the others' features are the negatives of shuffled AUC and a baseline's prior.
 """
 
 from __future__ import annotations
@@ -31,16 +31,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImageBoxes:
-    """An image's boxes, in the order of their ids: `places` is (n, 4) as x, y, width, height in image fractions."""
+    """An image's boxes, in the order of their ids: `places` is (n, 4) as x, y, width, height in image fractions.
+
+    `distractors` (n,) says which boxes are of distractors; the others are of features.
+    """
 
     box_ids: tuple[str, ...] = ()
     feature_types: tuple[str, ...] = ()
+    distractors: tuple[bool, ...] = ()
     places: tuple[tuple[float, float, float, float], ...] = ()
 
     @property
     def array(self) -> Floats:
         """`places` as an array `(n, 4)`; n may be 0."""
         return np.array(self.places, dtype=np.float64).reshape(-1, 4)
+
+    @property
+    def is_distractor(self) -> NDArray[np.bool_]:
+        """`distractors` as an array `(n,)`."""
+        return np.array(self.distractors, dtype=bool)
+
+    @property
+    def features(self) -> Floats:
+        """The places of features alone: what unions are of."""
+        return self.array[~self.is_distractor]
+
+    @property
+    def has_features(self) -> bool:
+        """Whether any box is of a feature."""
+        return not all(self.distractors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +103,7 @@ class Framing:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of what scores depend on beside the maps: the boxes of every image, and where they lie."""
+        """Hash of what scores depend on beside the maps: the boxes of every image, their roles, and where they lie."""
         marked = (image for image in self.images.values() if image.boxes.places)
         return content_key([(image.image_id, image.boxes, image.placement) for image in marked])
 
@@ -95,40 +114,41 @@ class Framing:
 
     @cached_property
     def marked(self) -> int:
-        """How many images have boxes."""
-        return sum(bool(image.boxes.places) for image in self.images.values())
+        """How many images have boxes of features."""
+        return sum(image.boxes.has_features for image in self.images.values())
 
     def _total(self, grid: Grid) -> Floats:
         """Sum of all images' coverages of each cell."""
         return _summed(self.images.values(), grid)
 
     def _same_source(self, source: str, grid: Grid) -> tuple[Floats, int]:
-        """Sum of the coverages of one source's images, and how many of them have boxes."""
+        """Sum of the coverages of one source's images, and how many of them have boxes of features."""
         images = self._of_source[source]
-        return _summed(images, grid), sum(bool(image.boxes.places) for image in images)
+        return _summed(images, grid), sum(image.boxes.has_features for image in images)
 
 
 def _summed(images: Iterable[FramedImage], grid: Grid) -> Floats:
     """Sum of coverages, one image after the other: two sums in one order have the same rounding, which then cancels."""
     total = np.zeros(grid)
     for image in images:
-        if image.boxes.places:
-            total += _coverage(image.boxes.array, image.placement, grid)
+        if image.boxes.has_features:
+            total += _coverage(image.boxes.features, image.placement, grid)
     return total
 
 
-def _coverage(boxes: Floats, placement: Placement, grid: Grid) -> Floats:
-    """Share of each cell that the union of an image's boxes covers, those that the view hides left out."""
-    kept = boxes[visible_fraction(boxes, placement) >= MIN_VISIBLE_FRACTION]
+def _coverage(features: Floats, placement: Placement, grid: Grid) -> Floats:
+    """Share of each cell that the union of an image's features covers, those that the view hides left out."""
+    kept = features[visible_fraction(features, placement) >= MIN_VISIBLE_FRACTION]
     return union_coverage(placement.to_canvas(kept), *grid)
 
 
 def target_of(boxes: ImageBoxes, placement: Placement, grid: Grid, total: Floats) -> Target:
     """What maps of an image on a grid are scored against; `total` is the sum of all images' coverages there."""
-    places = boxes.array
-    # Where only this image has boxes the sum is its own coverage to the last bit, and the difference exactly 0.
-    others = np.maximum(total - _coverage(places, placement, grid), 0.0)
-    return build_target(places, placement, grid_h=grid[0], grid_w=grid[1], others=others)
+    # Where only this image has features the sum is its own coverage to the last bit, and the difference exactly 0.
+    others = np.maximum(total - _coverage(boxes.features, placement, grid), 0.0)
+    return build_target(
+        boxes.array, placement, grid_h=grid[0], grid_w=grid[1], distractor=boxes.is_distractor, others=others
+    )
 
 
 def read_frames(catalog: duckdb.DuckDBPyConnection) -> dict[Frame, list[str]]:
@@ -164,10 +184,10 @@ def read_framings(catalog: duckdb.DuckDBPyConnection) -> dict[FramingKey, Framin
 def _read_boxes(catalog: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], ImageBoxes]:
     query = """
         SELECT dataset, image_id, list(box_id ORDER BY box_id), list(feature_type ORDER BY box_id),
-               list([x, y, width, height] ORDER BY box_id)
-        FROM boxes GROUP BY ALL
+               list(distractor ORDER BY box_id), list([x, y, width, height] ORDER BY box_id)
+        FROM boxes JOIN feature_types USING (dataset, feature_type) GROUP BY ALL
     """
     return {
-        (dataset, image_id): ImageBoxes(tuple(ids), tuple(types), tuple(tuple(place) for place in places))
-        for dataset, image_id, ids, types, places in catalog.execute(query).fetchall()
+        (dataset, image_id): ImageBoxes(tuple(ids), tuple(types), tuple(roles), tuple(tuple(p) for p in places))
+        for dataset, image_id, ids, types, roles, places in catalog.execute(query).fetchall()
     }

@@ -29,21 +29,27 @@ def key_rows(columns: Mapping[str, object], rows: int) -> pa.Table:
 
 
 def union_rows(keys: pa.Table, result: MapScores, target: Target) -> pa.Table:
-    """Rows of `scores`: maps, whose `keys` are given, against the union of their image's boxes."""
-    rows, kept = len(keys), int(target.kept.sum())
+    """Rows of `scores`: maps, whose `keys` are given, against the union of their image's features."""
+    rows, boxes = len(keys), int(target.in_union.sum())
+    features = len(target.distractor) - int(target.distractor.sum())
+
+    def of_union(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        # A map that is scored against distractors alone has selected pixels, but not for the union.
+        return values if target.has_union else np.full(rows, np.nan)
+
     return _rows(
         "scores",
         keys,
         {
             "outcome": result.outcome,
-            "boxes": np.full(rows, kept),
-            "boxes_left_out": np.full(rows, len(target.kept) - kept),
+            "boxes": np.full(rows, boxes),
+            "boxes_left_out": np.full(rows, features - boxes),
             "visible_pixels": np.full(rows, target.visible_pixels),
             "area": np.full(rows, target.area),
             "area_grid": np.full(rows, target.area_grid),
             "area_grown": np.full(rows, target.area_grown),
-            "area_mass": result.area_mass,
-            "area_above_mean": result.area_above_mean,
+            "area_mass": of_union(result.area_mass),
+            "area_above_mean": of_union(result.area_above_mean),
             "iou": _curves(result.iou),
             **{name: result.scalars[name] for name in SCALARS},
         },

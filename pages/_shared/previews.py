@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+import numpy as np
+from PIL import Image
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
@@ -13,7 +15,10 @@ from pages._shared.location import preview_file, store_path
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 _FOLDER = "previews"
+_GREY = 127
 _served: set[Path] = set()
 
 
@@ -31,3 +36,12 @@ def preview_address(relative: str) -> str | None:
     if store_path().resolve() in _served and relative.startswith(f"{_FOLDER}/"):
         return f"/{relative}"
     return f"data:image/webp;base64,{base64.b64encode(file.read_bytes()).decode()}"
+
+
+def preview_pixels(relative: str, width: int, height: int) -> NDArray[np.uint8]:
+    """The picture at `width` x `height` pixels `(height, width, 3)`; grey when the store has lost the file."""
+    try:
+        with Image.open(preview_file(relative)) as opened:
+            return np.asarray(opened.convert("RGB").resize((width, height), Image.Resampling.LANCZOS))
+    except FileNotFoundError:
+        return np.full((height, width, 3), _GREY, dtype=np.uint8)

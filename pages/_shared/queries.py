@@ -16,6 +16,8 @@ _OF_SERIES = (
     "dataset = $dataset AND model = $model AND variant = $variant AND view = $view AND input_size = $input_size"
 )
 _OF_MAP = f"{_OF_SERIES} AND method = $method AND params_id = $params_id AND image_id = $image_id"
+_ROLE = "CASE WHEN distractor THEN ' (distractor)' ELSE '' END"
+_BEST_FIRST = "towards_better(k.direction) * b.value DESC NULLS LAST"
 
 
 def datasets() -> Query:
@@ -99,12 +101,14 @@ def breakdown_percentiles(dataset: str, metric: str) -> Query:
 
 def style_breakdown(series: Series, metric: str, percentile: int | None, layer: int) -> Query:
     """Each style of one series at one layer, best first."""
-    return _breakdown("style_breakdown", "style", series, metric, percentile, layer)
+    return _breakdown("style_breakdown", "b.*", f"{_BEST_FIRST}, b.style", series, metric, percentile, layer)
 
 
 def feature_breakdown(series: Series, metric: str, percentile: int | None, layer: int) -> Query:
-    """Each feature type of one series at one layer, best first."""
-    return _breakdown("feature_breakdown", "feature_type", series, metric, percentile, layer)
+    """Each feature type of one series at one layer, best first, then its distractors, which are named as such."""
+    named = f"b.* REPLACE (b.feature_name || {_ROLE} AS feature_name)"
+    order = f"b.distractor, {_BEST_FIRST}, b.feature_type"
+    return _breakdown("feature_breakdown", named, order, series, metric, percentile, layer)
 
 
 def images(dataset: str) -> Query:
@@ -141,7 +145,7 @@ def map_at(series: Series, image_id: str, layer: int, head: int) -> Query:
 
 
 def image_score(series: Series, image_id: str, layer: int, head: int, percentile: int) -> Query:
-    """The map's score against the union of the image's boxes, with chance."""
+    """The map's score against the union of the image's features, with chance."""
     return Query.of(
         "FROM image_scores($image_id, at_percentile := $percentile)\n"
         f"WHERE {_OF_SERIES} AND method = $method AND params_id = $params_id AND layer = $layer AND head = $head",
@@ -154,12 +158,12 @@ def image_score(series: Series, image_id: str, layer: int, head: int, percentile
 
 
 def boxes(dataset: str, image_id: str) -> Query:
-    """The expert boxes of an image with the names of their feature types, largest first."""
+    """The expert boxes of an image with the names of their feature types: features, largest first, then distractors."""
     return Query.of(
-        "SELECT b.*, coalesce(f.name, b.feature_type) AS name\n"
-        "FROM boxes AS b LEFT JOIN feature_types AS f USING (dataset, feature_type)\n"
+        f"SELECT b.*, f.distractor, f.name || {_ROLE} AS name\n"
+        "FROM boxes AS b JOIN feature_types AS f USING (dataset, feature_type)\n"
         "WHERE b.dataset = $dataset AND b.image_id = $image_id\n"
-        "ORDER BY b.area DESC, b.box_id",
+        "ORDER BY f.distractor, b.area DESC, b.box_id",
         dataset=dataset,
         image_id=image_id,
     )
@@ -227,13 +231,86 @@ def last_layer_maps(dataset: str, image_id: str, view: str) -> Query:
     )
 
 
-def _breakdown(macro: str, group: str, series: Series, metric: str, percentile: int | None, layer: int) -> Query:
+def accuracies(model: str) -> Query:
+    """How often each variant of a model told the class with its own classifier, on each kind of pictures."""
     return Query.of(
-        "SELECT b.*\n"
+        "SELECT variant, strategy, train_seed, data, n, correct, accuracy AS value, ci_low, ci_high, chance\n"
+        "FROM accuracy_profile WHERE model = $model AND readout = 'head' ORDER BY variant, data",
+        model=model,
+    )
+
+
+def variant_scores(dataset: str, model: str, method: str, metric: str, percentile: int | None) -> Query:
+    """The score of every trained variant of a model at its last layer, all heads fused."""
+    return Query.of(
+        "SELECT l.*, m.strategy, m.train_seed\n"
+        "FROM leaderboard($metric, at_percentile := $percentile) AS l JOIN models AS m USING (model, variant)\n"
+        "WHERE l.dataset = $dataset AND l.model = $model AND l.method = $method AND m.strategy != ''\n"
+        "ORDER BY l.variant",
+        dataset=dataset,
+        model=model,
+        method=method,
+        metric=metric,
+        percentile=percentile,
+    )
+
+
+def variant_energy_in(dataset: str, model: str, method: str, feature_type: str) -> Query:
+    """The energy that every trained variant puts into the boxes of one feature type, at its last layer."""
+    return Query.of(
+        "SELECT f.*, m.strategy, m.train_seed\n"
+        "FROM feature_breakdown('energy') AS f JOIN models AS m USING (model, variant)\n"
+        "WHERE f.dataset = $dataset AND f.model = $model AND f.method = $method AND f.feature_type = $feature_type\n"
+        "  AND m.strategy != ''\n"
+        "ORDER BY f.variant",
+        dataset=dataset,
+        model=model,
+        method=method,
+        feature_type=feature_type,
+    )
+
+
+def variant_maps(dataset: str, image_id: str, model: str, method: str) -> Query:
+    """The map of every trained variant of a model on one image, at its last layer, all heads fused, with its energy."""
+    return Query.of(
+        "SELECT p.*, m.strategy, m.train_seed, s.energy, s.area_grid AS energy_chance\n"
+        "FROM maps AS p JOIN scores AS s USING (\n"
+        "  dataset, model, variant, method, view, input_size, params_id, target_id, image_id, layer, head\n"
+        ")\n"
+        "JOIN models AS m ON m.model = p.model AND m.variant = p.variant\n"
+        "WHERE p.dataset = $dataset AND p.image_id = $image_id AND p.model = $model AND p.method = $method\n"
+        "  AND p.head = -1 AND m.strategy != ''\n"
+        "QUALIFY p.layer = max(p.layer) OVER (PARTITION BY p.variant) ORDER BY p.variant",
+        dataset=dataset,
+        image_id=image_id,
+        model=model,
+        method=method,
+    )
+
+
+def variant_energies(dataset: str, model: str, method: str) -> Query:
+    """The energy of every trained variant of a model on every image, at its last layer, all heads fused."""
+    return Query.of(
+        "SELECT s.image_id, coalesce(nullif(i.source_id, ''), s.image_id) AS source,\n"
+        "  m.strategy, m.train_seed, s.energy\n"
+        "FROM scores AS s JOIN models AS m USING (model, variant) JOIN images AS i USING (dataset, image_id)\n"
+        "WHERE s.dataset = $dataset AND s.model = $model AND s.method = $method AND s.head = -1 AND m.strategy != ''\n"
+        "QUALIFY s.layer = max(s.layer) OVER (PARTITION BY s.variant) ORDER BY s.image_id, s.variant",
+        dataset=dataset,
+        model=model,
+        method=method,
+    )
+
+
+def _breakdown(
+    macro: str, columns: str, order: str, series: Series, metric: str, percentile: int | None, layer: int
+) -> Query:
+    return Query.of(
+        f"SELECT {columns}\n"
         f"FROM {macro}($metric, at_percentile := $percentile, at_layer := $layer) AS b\n"
         "JOIN metrics AS k USING (metric)\n"
         f"WHERE {_OF_SERIES} AND method = $method AND params_id = $params_id\n"
-        f"ORDER BY towards_better(k.direction) * b.value DESC NULLS LAST, b.{group}",
+        f"ORDER BY {order}",
         metric=metric,
         percentile=percentile,
         layer=layer,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
-from PIL import Image as PillowImage
 
-from pages._shared.location import preview_file
+from pages._shared.previews import preview_pixels
 from pages._shared.series import method_label, model_label
 from pages._shared.stored_map import StoredMap
 from ssl_attn.overlay import composite, overlay
@@ -18,18 +16,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     import polars as pl
-    from numpy.typing import NDArray
 
     from pages._shared.viewer import Drawing
 
 _HEIGHT = 110
-_GREY = 127
 
 
 def all_models(maps: pl.DataFrame, image: Mapping[str, Any], drawing: Drawing, percentile: int) -> None:
     """Each row of `maps` drawn small over the image, in the way that the viewer draws."""
     width = max(1, round(_HEIGHT * image["width"] / image["height"]))
-    picture = _thumbnail(image["preview"], width)
+    picture = preview_pixels(image["preview"], width, _HEIGHT)
     with st.container(horizontal=True):
         for row in maps.iter_rows(named=True):
             stored = StoredMap.of(row)
@@ -50,11 +46,3 @@ def all_models(maps: pl.DataFrame, image: Mapping[str, Any], drawing: Drawing, p
                 f"{model_label(row['model'], row['variant'])} · {method_label(row['method'])} · layer {row['layer']}"
             )
             st.image(composite(picture, layer), caption=caption, width=width, alt=caption)
-
-
-def _thumbnail(preview: str, width: int) -> NDArray[np.uint8]:
-    try:
-        with PillowImage.open(preview_file(preview)) as opened:
-            return np.asarray(opened.convert("RGB").resize((width, _HEIGHT), PillowImage.Resampling.LANCZOS))
-    except FileNotFoundError:
-        return np.full((_HEIGHT, width, 3), _GREY, dtype=np.uint8)

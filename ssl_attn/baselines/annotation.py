@@ -11,6 +11,8 @@ from ssl_attn.baselines.position import uniform
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ssl_attn.metrics.cells import Outside
+
     Floats = NDArray[np.float64]
 
 
@@ -32,16 +34,14 @@ def ceiling(coverages: Floats, visible_share: Floats) -> Floats:
     return _shares(coverages, np.broadcast_to(visible_share, coverages.shape))
 
 
-def ceiling_of_ranks(coverages: Floats, visible_share: Floats) -> Floats:
-    """The answer to metrics that leave out what other boxes cover: AUROC, average precision and NSS.
+def ceiling_of_ranks(coverages: Floats, outside: Outside) -> Floats:
+    """The answer to metrics that leave out what other features cover: AUROC, average precision and NSS.
 
-    `coverages` `(targets, grid_h, grid_w)` begins with the union of all boxes. A cell is positive with the weight that
-    the target covers and negative with what shows the image and no box. The share of the first in both is the best map
-    there is for AUROC (Neyman and Pearson's lemma) and for NSS (Cauchy and Schwarz). For the union it is `ceiling`.
+    A cell is positive with the weight that the target covers, `coverages` `(targets, grid_h, grid_w)`, and negative
+    with the share that the target is told from. The share of the first in both is the best map there is for AUROC
+    (Neyman and Pearson's lemma) and for NSS (Cauchy and Schwarz). For the union it is `ceiling`.
     """
-    free = visible_share - coverages[0]
-    # what is left of a cell that boxes cover whole comes from rounding
-    return _shares(coverages, coverages + np.where(free > 1e-12, free, 0.0))
+    return _shares(coverages, coverages + outside.shares[outside.of_target])
 
 
 def _shares(parts: Floats, wholes: Floats) -> Floats:

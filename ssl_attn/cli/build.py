@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,10 +24,10 @@ from ssl_attn.cli.options import (
     resolve_device,
     store_path,
 )
-from ssl_attn.models.variants import FROZEN
 from ssl_attn.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from etl.build import Estimate
@@ -101,12 +102,8 @@ def build(
             return
         for cost in costs:
             typer.echo(_say(cost), err=True)
-        try:
-            with target.locked():
-                report = run_build(target, read, plans, native_emd=native_emd, progress=progress)
-        except KeyboardInterrupt:
-            typer.echo("Stopped. What is finished is kept: the same command goes on from there.", err=True)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+        with stoppable(), target.locked():
+            report = run_build(target, read, plans, native_emd=native_emd, progress=progress)
     if as_json:
         typer.echo(json.dumps({**asdict(report), "store": str(target.root)}))
     else:
@@ -128,6 +125,16 @@ def build(
     if report.quarantine:
         print_quarantine(report.quarantine)
         raise typer.Exit(EXIT_QUARANTINED)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Leave with a word to the person who pressed Ctrl-C, instead of a traceback."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("Stopped. What is finished is kept: the same command goes on from there.", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def chosen_options(
@@ -169,20 +176,16 @@ def chosen_models(models: str, methods: str | None) -> tuple[list[ModelSpec], li
     """What was asked for by name; None for all methods that a model has.
 
     Raises:
-        UsageError: a name is not understood, or no model is named.
+        UsageError: a name is not understood, a checkpoint is named twice, or no model is named.
+        SslAttnError: weights that should come with the package are not there.
     """
     from ssl_attn.errors import UsageError
     from ssl_attn.methods import parse_request
-    from ssl_attn.models.spec import parse_model_spec
+    from ssl_attn.models.spec import parse_model_specs
 
-    specs = [parse_model_spec(text) for text in models.split(",") if text.strip()]
+    specs = parse_model_specs(text for text in models.split(",") if text.strip())
     if not specs:
         message = "expected --models to name at least one model, got none; see ssl-attn models"
-        raise UsageError(message)
-    names = [spec.name for spec in specs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        message = f"expected every model once, got {', '.join(twice)} again; give each its own name (name=FOLDER)"
         raise UsageError(message)
     return specs, None if methods is None else [parse_request(text) for text in methods.split(",") if text.strip()]
 
@@ -200,11 +203,12 @@ def chosen_plans(
     from etl.build import plan_models
 
     plans = plan_models(store, specs, requests, options, random_weights=random_weights, seed=seed)
-    for plan in plans:
+    of_models = {plan.checkpoint.name: plan for plan in plans}  # variants of one model have the same methods
+    for name, plan in of_models.items():
         left = [request.method for request in requests or () if request not in plan.requests]
-        if left and plan.checkpoint.variant == FROZEN:
+        if left:
             has = ", ".join(plan.checkpoint.family.methods)
-            typer.echo(f"{plan.checkpoint.name} has no {', '.join(left)}; it has {has}", err=True)
+            typer.echo(f"{name} has no {', '.join(left)}; it has {has}", err=True)
     return plans
 
 

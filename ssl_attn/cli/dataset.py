@@ -141,8 +141,9 @@ def _print_summary(summary: Summary) -> None:
     console.print(
         f"[bold]{summary.name}[/bold]: {summary.images} images of {summary.sources} sources, {summary.boxes} boxes"
     )
+    roles = {key: f"{key} (distractor)" for key in summary.distractors}
     for title, counts, unit in (
-        ("Feature types", summary.boxes_of_feature_type, "boxes"),
+        ("Feature types", {roles.get(key, key): n for key, n in summary.boxes_of_feature_type.items()}, "boxes"),
         ("Styles", summary.images_of_style, "images"),
         ("Splits", summary.images_of_split, "images"),
         ("Left out", summary.quarantined_by_rule, "inputs"),

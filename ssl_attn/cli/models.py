@@ -16,6 +16,8 @@ from rich.table import Table
 
 from ssl_attn.cli.options import JsonOption
 from ssl_attn.models.card import CARDS, FAMILIES, ModelCard
+from ssl_attn.models.files import WEIGHTS_FILE
+from ssl_attn.models.spec import BUNDLED_REMEDY
 
 _TIMEOUT_SECONDS = 4.0
 _READY = ("local", "cached", "reachable")
@@ -55,9 +57,13 @@ def models(
     for card in CARDS.values():
         family = FAMILIES[card.family]
         what = f"{card.label}\n{_source(card)}\n{family.paradigm}; {card.licence}"
-        table.add_row(card.name, what, "\n".join(f"{verdict.method}: {verdict.verdict}" for verdict in family.verdicts))
+        name = "\n".join([card.name, *(f":{variant}" for variant in card.variants)])
+        table.add_row(name, what, "\n".join(f"{verdict.method}: {verdict.verdict}" for verdict in family.verdicts))
     Console().print(table)
-    typer.echo("Why each verdict: ssl-attn models --markdown. A checkpoint of your own: --models name=FOLDER.")
+    typer.echo(
+        "Why each verdict: ssl-attn models --markdown. One variant of a model: --models name:variant. A checkpoint of "
+        "your own: --models name=FOLDER."
+    )
 
 
 def doctor(as_json: JsonOption = False) -> None:
@@ -114,13 +120,18 @@ def registry_markdown() -> str:
             f"| `{card.name}` | {card.label} | {_source(card)}{gated} | {FAMILIES[card.family].paradigm} "
             f"| {card.input_size} px | {card.licence} |"
         )
-    notes = [f"- `{card.name}`: {card.notes}" for card in CARDS.values() if card.notes]
+    notes = [_noted(card) for card in CARDS.values() if card.notes or card.variants]
     lines += ["", *notes, "", "| family | method | verdict | why |", "|---|---|---|---|"]
     for family in FAMILIES.values():
         for index, verdict in enumerate(family.verdicts):
             default = " (default)" if index == 0 else ""
             lines.append(f"| {family.label} | `{verdict.method}`{default} | {verdict.verdict} | {verdict.note} |")
     return "\n".join(lines)
+
+
+def _noted(card: ModelCard) -> str:
+    variants = ", ".join(f"`{card.name}:{variant}`" for variant in card.variants)
+    return f"- `{card.name}`: {card.notes}" + (f" Variants: {variants}." if variants else "")
 
 
 def installed_packages() -> list[Package]:
@@ -152,10 +163,12 @@ def model_states() -> list[ModelState]:
 
 
 def _state(card: ModelCard) -> ModelState:
-    if card.folder is not None:
-        present = (card.folder / "model.safetensors").is_file()
-        detail = "" if present else "not in this installation: run ssl-attn demo train, or install the package again"
-        return ModelState(card.name, _source(card), "local" if present else "missing", detail)
+    if card.folders:
+        missing = [variant for variant, folder in card.folders.items() if not (folder / WEIGHTS_FILE).is_file()]
+        detail = f"not in this installation: {BUNDLED_REMEDY}" if missing else ""
+        if 0 < len(missing) < len(card.folders):
+            detail = f"without {', '.join(missing)}; {detail}"
+        return ModelState(card.name, _source(card), "missing" if missing else "local", detail)
     from ssl_attn.models.hub import availability  # a third of a second that `models` does without
 
     found = availability(card.hf_id, timeout=_TIMEOUT_SECONDS)
@@ -163,7 +176,9 @@ def _state(card: ModelCard) -> ModelState:
 
 
 def _source(card: ModelCard) -> str:
-    return "bundled" if card.bundled else card.hf_id
+    if not card.bundled:
+        return card.hf_id
+    return f"bundled, {len(card.variants)} variants" if card.variants else "bundled"
 
 
 def _version(name: str) -> str:

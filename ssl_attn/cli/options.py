@@ -27,7 +27,9 @@ ImagesOption = Annotated[
     Path | None, typer.Option("--images", help="Folder of the images, where it is not found by itself")
 ]
 NameOption = Annotated[str | None, typer.Option("--name", help="Name of the data set in the warehouse")]
-ModelsOption = Annotated[str, typer.Option("--models", help="Comma-separated: registry names, hub ids, or name=FOLDER")]
+ModelsOption = Annotated[
+    str, typer.Option("--models", help="Comma-separated: registry names, name:variant, hub ids, or name=FOLDER")
+]
 MethodsOption = Annotated[
     str | None,
     typer.Option("--methods", help="Comma-separated [default: all that a model has]; gradcam:target=sum_logits"),

@@ -58,7 +58,7 @@ def extract(
     seed: SeedOption = 0,
 ) -> None:
     """Run the models and write their maps and features into the store's draft."""
-    from etl.build import extract_all, new_run
+    from etl.build import Study, extract_all, new_run
     from etl.progress import drawn
     from etl.store import Store
 
@@ -69,7 +69,7 @@ def extract(
         read = read_with_progress(dataset, data, images, name, progress)
         plans = chosen_plans(target, specs, requests, options, random_weights=random_weights, seed=seed)
         with target.locked():
-            run = new_run("extract", read, plans)
+            run = new_run("extract", [Study(read, plans)])
             quarantine = extract_all(target, read, plans, run, progress=progress).quarantine
             run.finish(target)
     typer.echo(f"{target.root}: {run.shards_computed} parts computed, {run.shards_skipped} found", err=True)

@@ -47,6 +47,14 @@ def sql(
             raise SslAttnError(message) from error
 
 
+def print_query(root: Path, query: str, parameters: dict[str, object]) -> None:
+    """Print what a query of a store gives; `parameters` stand in it as `$name`."""
+    from warehouse.catalog import connect
+
+    with connect(root) as catalog:
+        _print_table(catalog, query, parameters)
+
+
 def status(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """What the store holds: tables, rows, bytes, and whether a draft waits to be published."""
     from rich.console import Console
@@ -148,13 +156,13 @@ def _existing(store: Path | None) -> Path:
     return root
 
 
-def _print_table(catalog: object, query: str) -> None:
+def _print_table(catalog: object, query: str, parameters: dict[str, object] | None = None) -> None:
     """A table where it fits; on a terminal too narrow for it, one line a value, row by row."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    result = catalog.execute(query)  # type: ignore[attr-defined]
+    result = catalog.execute(query, parameters)  # type: ignore[attr-defined]
     names = [column[0] for column in result.description or ()]
     rows = [[_shown(value) for value in row] for row in result.fetchall()]
     widths = [max(len(cell) for cell in column) for column in zip(names, *rows, strict=True)]

@@ -56,6 +56,14 @@ FORMATS = {
             generated=True,
         ),
         DatasetFormat(
+            "facade_marked",
+            "The same facades, each with a mark that gives its style away",
+            "not needed; a folder, to keep the drawn images there",
+            "ssl_attn.datasets.facade:read_marked_facade",
+            path_is="folder",
+            generated=True,
+        ),
+        DatasetFormat(
             "wikichurches",
             "WikiChurches",
             "building_parts.json or its folder, with images/ in it",

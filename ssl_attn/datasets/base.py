@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FeatureType:
-    """A kind of feature that experts mark; `parents` are keys of broader kinds (a rose window is a window)."""
+    """A kind of feature that experts mark; `parents` are keys of broader kinds (a rose window is a window).
+
+    A `distractor` is marked on purpose as what a model should not rely on (a watermark, a passer-by): it is scored box
+    by box, and never part of the union of an image's boxes.
+    """
 
     feature_type: str
     name: str
     parents: tuple[str, ...] = ()
+    distractor: bool = False
 
 
 @dataclass(frozen=True, slots=True)

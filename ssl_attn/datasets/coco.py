@@ -1,7 +1,7 @@
 """COCO detection JSON: boxes as pixels x, y, width, height of the size that the file states for the image.
 
 Beyond the format, an image may have `source_id`, `style` or `styles`, `split` and `licence`. A category's
-`supercategory` becomes its broader feature type.
+`supercategory` becomes its broader feature type; categories of the supercategory `distractor` are distractors.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ssl_attn.datasets.quarantine import What
 
 _BOX_NUMBERS = 4
+_DISTRACTOR = "distractor"
 
 
 def read_coco(
@@ -121,18 +122,19 @@ def _box(entry: Mapping[str, Any]) -> RawBox:
 
 
 def _feature_types(categories: Sequence[Mapping[str, Any]]) -> list[RawFeatureType]:
-    """Categories, then each supercategory that is not itself a category."""
+    """Categories, then each supercategory that is not itself a category; `distractor` is none but a role."""
     label_of = {str(entry["name"]).casefold(): str(entry["id"]) for entry in reversed(categories)}
     feature_types: list[RawFeatureType] = []
     broader: dict[str, RawFeatureType] = {}
     for entry in categories:
         label, supercategory = str(entry["id"]), str(entry.get("supercategory") or "").strip()
         parents: tuple[str, ...] = ()
-        if supercategory and supercategory.casefold() not in ("none", str(entry["name"]).casefold()):
+        distractor = supercategory.casefold() == _DISTRACTOR
+        if supercategory and not distractor and supercategory.casefold() not in ("none", str(entry["name"]).casefold()):
             parent = label_of.get(supercategory.casefold())
             if parent is None:
                 parent = f"supercategory {supercategory}"
                 broader.setdefault(parent, RawFeatureType(parent, supercategory))
             parents = (parent,)
-        feature_types.append(RawFeatureType(label, str(entry["name"]), parents))
+        feature_types.append(RawFeatureType(label, str(entry["name"]), parents, distractor))
     return [*feature_types, *broader.values()]

@@ -66,7 +66,8 @@ def contact_sheet(
 ) -> PillowImage.Image:
     """Draw sheet `page` (from 1) of the data set's images, `limit` on a sheet, in their order.
 
-    A feature type keeps its colour on every sheet. `on_progress` is called with images drawn and images on the sheet.
+    A feature type keeps its colour on every sheet; distractors come last in the legend. `on_progress` is called with
+    images drawn and images on the sheet.
 
     Raises:
         UsageError: `limit` or `page` is out of range.
@@ -82,11 +83,14 @@ def contact_sheet(
     counts = {entry.feature_type: 0 for entry in dataset.feature_types}
     for box in dataset.boxes:
         counts[box.feature_type] += 1
-    used = sorted((key for key, count in counts.items() if count), key=lambda key: (-counts[key], key))
+    distractors = {entry.feature_type for entry in dataset.feature_types if entry.distractor}
+    shown = (key for key, count in counts.items() if count)
+    used = sorted(shown, key=lambda key: (key in distractors, -counts[key], key))
     colours = {key: _colour(index) for index, key in enumerate(used)}
     names = {entry.feature_type: entry.name for entry in dataset.feature_types}
 
-    legend = [(f"{names[key]}  {counts[key]}", colours[key]) for key in used]
+    roles = {key: " (distractor)" if key in distractors else "" for key in used}
+    legend = [(f"{names[key]}{roles[key]}  {counts[key]}", colours[key]) for key in used]
     legend_top = _MARGIN + 96
     grid_top = legend_top + _legend_height(legend) + 24
     tiles, bottom = _justified(images, grid_top)

@@ -2,7 +2,8 @@
 
 Columns: image, x, y, width, height, feature_type; if wanted unit (fraction, the default, or pixel), box_id,
 feature_group, style (several separated by |), source_id, split, licence. A row with an image and no box lists an image
-without boxes. What is said of an image counts from the first row that says it.
+without boxes. What is said of an image counts from the first row that says it. Feature types that `distractors.txt`
+beside the table names are distractors.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from typing import TYPE_CHECKING
 from ssl_attn.datasets.assemble import RawBox, RawImage, assemble
 from ssl_attn.datasets.quarantine import Rule, leave_out
 from ssl_attn.datasets.slugs import dataset_slug
-from ssl_attn.datasets.source_files import image_folders, image_id, locate, read_class_names, read_text
+from ssl_attn.datasets.source_files import (
+    image_folders,
+    image_id,
+    locate,
+    read_class_names,
+    read_distractors,
+    read_text,
+)
 from ssl_attn.datasets.vocabulary import vocabulary_of_names
 from ssl_attn.errors import SslAttnError
 
@@ -80,7 +88,7 @@ def read_csv(
         name or dataset_slug(path, fallback="csv"),
         raw_images,
         raw_boxes,
-        vocabulary_of_names([*names, *groups]),
+        vocabulary_of_names([*names, *groups], read_distractors(path.parent)),
         quarantine=quarantine,
         on_progress=on_progress,
     )

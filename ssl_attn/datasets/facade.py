@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from ssl_attn.datasets.base import AnnotatedImages, Box, Image
 from ssl_attn.demo.cache import cache_folder
-from ssl_attn.demo.facade import GENERATOR_VERSION, compose, draw_facade
-from ssl_attn.demo.recipes import GENERATOR_SEED, SHOWN
-from ssl_attn.demo.styles import FEATURE_TYPES
+from ssl_attn.demo.facades.facade import GENERATOR_VERSION, compose, draw_facade
+from ssl_attn.demo.facades.splits import GENERATOR_SEED, SHOWN
+from ssl_attn.demo.facades.styles import FEATURE_TYPES
 from ssl_attn.errors import SslAttnError, UsageError
 from ssl_attn.files import replacing, sha256_of
 
@@ -25,10 +25,13 @@ _LICENCE = "Apache-2.0"
 _LIST = "facades.json"  # file name -> sha256 of what was written
 
 
-def read_facade(path: Path | None = None, *, name: str | None = None, count: int = DEFAULT_COUNT) -> AnnotatedImages:
-    """The first `count` facades that no demo model has seen, with every feature's exact box.
+def read_facade(
+    path: Path | None = None, *, name: str | None = None, count: int = DEFAULT_COUNT, marked: bool = False
+) -> AnnotatedImages:
+    """The first `count` facades that no demo model has seen, with the exact box of every feature and distractor.
 
-    Pictures lie in `path`, by default in the user's cache; missing and damaged ones are drawn.
+    `marked` ones are the same pictures under the same ids, each with the stamp that gives its style away. Pictures lie
+    in `path`, by default in the user's cache; missing and damaged ones are drawn.
 
     Raises:
         UsageError: `count` is not a number of facades that there are.
@@ -37,13 +40,14 @@ def read_facade(path: Path | None = None, *, name: str | None = None, count: int
     if not 1 <= count <= len(SHOWN):
         message = f"expected 1 to {len(SHOWN)} facades, got {count}"
         raise UsageError(message)
-    folder = cache_folder() / f"facade-v{GENERATOR_VERSION}" if path is None else path
+    own_name = "facade_marked" if marked else "facade"
+    folder = cache_folder() / f"{own_name}-v{GENERATOR_VERSION}" if path is None else path
     indices = SHOWN[:count]
-    hashes = _draw_missing(folder, indices)
+    hashes = _draw_missing(folder, indices, marked=marked)
     images, boxes = [], []
     for index in indices:
         image_id = _image_id(index)
-        scene = compose(index, seed=GENERATOR_SEED)
+        scene = compose(index, seed=GENERATOR_SEED, marked=marked)
         images.append(
             Image(
                 image_id=image_id,
@@ -63,24 +67,31 @@ def read_facade(path: Path | None = None, *, name: str | None = None, count: int
             )
             for i, box in enumerate(scene.boxes)
         ]
-    return AnnotatedImages(name or "facade", tuple(images), tuple(boxes), FEATURE_TYPES)
+    return AnnotatedImages(name or own_name, tuple(images), tuple(boxes), FEATURE_TYPES)
+
+
+def read_marked_facade(
+    path: Path | None = None, *, name: str | None = None, count: int = DEFAULT_COUNT
+) -> AnnotatedImages:
+    """The facades of `read_facade` with their marks."""
+    return read_facade(path, name=name, count=count, marked=True)
 
 
 def _image_id(index: int) -> str:
     return f"facade_{index:04d}"
 
 
-def _draw_missing(folder: Path, indices: range) -> dict[str, str]:
+def _draw_missing(folder: Path, indices: range, *, marked: bool) -> dict[str, str]:
     """Draw what is not there as it was written; the hash of every file asked for."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        listed = _listed(folder / _LIST)
+        listed = _listed(folder / _LIST, marked=marked)
         known = dict(listed)
         for index in indices:
             file_name = f"{_image_id(index)}.png"
             if not _intact(folder / file_name, known.get(file_name)):
                 buffer = BytesIO()
-                draw_facade(index, seed=GENERATOR_SEED).image.save(buffer, "PNG")
+                draw_facade(index, seed=GENERATOR_SEED, marked=marked).image.save(buffer, "PNG")
                 with replacing(folder / file_name) as temporary:
                     temporary.write_bytes(buffer.getvalue())
                 known[file_name] = hashlib.sha256(buffer.getvalue()).hexdigest()
@@ -88,6 +99,7 @@ def _draw_missing(folder: Path, indices: range) -> dict[str, str]:
             content = {
                 "generator_version": GENERATOR_VERSION,
                 "seed": GENERATOR_SEED,
+                "marked": marked,
                 "sha256": dict(sorted(known.items())),
             }
             with replacing(folder / _LIST) as temporary:
@@ -98,11 +110,12 @@ def _draw_missing(folder: Path, indices: range) -> dict[str, str]:
     return known
 
 
-def _listed(path: Path) -> dict[str, str]:
+def _listed(path: Path, *, marked: bool) -> dict[str, str]:
     """The hashes that an earlier run of the same generator wrote down; none where the list is of no use."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if (content["generator_version"], content["seed"]) == (GENERATOR_VERSION, GENERATOR_SEED):
+        made = content["generator_version"], content["seed"], content["marked"]
+        if made == (GENERATOR_VERSION, GENERATOR_SEED, marked):
             return {str(file_name): str(sha256) for file_name, sha256 in content["sha256"].items()}
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         pass

@@ -57,6 +57,12 @@ def read_class_names(path: Path) -> list[str]:
     return [line.strip() for line in read_text(path).rstrip().splitlines()]
 
 
+def read_distractors(folder: Path) -> list[str]:
+    """The names in `distractors.txt`, one a line, of what a model should not rely on; none without such a file."""
+    path = folder / "distractors.txt"
+    return [name for name in read_class_names(path) if name] if path.is_file() else []
+
+
 def image_id(file_name: str) -> str:
     """An image's identifier: its file name, with forward slashes, relative to the images' folder."""
     return file_name.strip().replace("\\", "/").removeprefix("./")

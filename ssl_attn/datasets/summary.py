@@ -16,13 +16,17 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Counts by feature type and style, largest first; `warnings` are sentences for people."""
+    """Counts by feature type and style, largest first; `warnings` are sentences for people.
+
+    `distractors` are the feature types that no union of boxes holds.
+    """
 
     name: str
     images: int
     boxes: int
     sources: int
     boxes_of_feature_type: dict[str, int]
+    distractors: tuple[str, ...]
     images_of_style: dict[str, int]
     images_of_split: dict[str, int]
     quarantined_by_rule: dict[str, int]
@@ -39,11 +43,16 @@ def summarise(dataset: Dataset) -> Summary:
         len(dataset.boxes),
         len({image.source_id for image in dataset.images}),
         _largest_first(all_types | boxes),
+        tuple(sorted(_distractors(dataset))),
         _largest_first(Counter(style for image in dataset.images for style in image.styles)),
         _largest_first(Counter(image.split for image in dataset.images if image.split)),
         _largest_first(Counter(entry.rule for entry in dataset.quarantine)),
         tuple(_warnings(dataset)),
     )
+
+
+def _distractors(dataset: Dataset) -> set[str]:
+    return {entry.feature_type for entry in dataset.feature_types if entry.distractor}
 
 
 def _largest_first(counts: dict[str, int]) -> dict[str, int]:
@@ -52,10 +61,12 @@ def _largest_first(counts: dict[str, int]) -> dict[str, int]:
 
 def _warnings(dataset: Dataset) -> list[str]:
     warnings = []
-    with_boxes = {box.image_id for box in dataset.boxes}
-    bare = [image.image_id for image in dataset.images if image.image_id not in with_boxes]
+    distractors = _distractors(dataset)
+    with_features = {box.image_id for box in dataset.boxes if box.feature_type not in distractors}
+    bare = [image.image_id for image in dataset.images if image.image_id not in with_features]
     if bare:
-        warnings.append(f"{_count(bare, 'image')} without a box ({_some(bare)}): extracted, but not scored")
+        of_features = "a box of a feature" if distractors else "a box"
+        warnings.append(f"{_count(bare, 'image')} without {of_features} ({_some(bare)}): extracted, but not scored")
     used = {box.feature_type for box in dataset.boxes}
     broader = {parent for entry in dataset.feature_types for parent in entry.parents}
     unused = [e.feature_type for e in dataset.feature_types if e.feature_type not in used | broader]

@@ -2,7 +2,8 @@
 
 VOC counts pixels from 1 and both corners belong to the box: xmin=1, xmax=10 is the ten leftmost columns, so x is
 xmin - 1 and the width xmax - xmin + 1. Tools that count from 0 are off by one pixel; a box that then begins at -1 is
-clipped. Beyond the format, `<style>` (repeatable), `<source_id>`, `<split>` and `<licence>` are read.
+clipped. Beyond the format, `<style>` (repeatable), `<source_id>`, `<split>` and `<licence>` are read, and feature types
+that `distractors.txt` in the folder names are distractors.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ from defusedxml import DefusedXmlException
 from ssl_attn.datasets.assemble import RawBox, RawImage, assemble
 from ssl_attn.datasets.quarantine import Rule, leave_out
 from ssl_attn.datasets.slugs import dataset_slug
-from ssl_attn.datasets.source_files import IMAGE_SUFFIXES, image_folders, image_id, locate, read_class_names
+from ssl_attn.datasets.source_files import (
+    IMAGE_SUFFIXES,
+    image_folders,
+    image_id,
+    locate,
+    read_class_names,
+    read_distractors,
+)
 from ssl_attn.datasets.vocabulary import vocabulary_of_names
 from ssl_attn.errors import SslAttnError
 
@@ -81,7 +89,7 @@ def read_voc(
         name or dataset_slug(path, fallback="voc"),
         raw_images,
         raw_boxes,
-        vocabulary_of_names(names),
+        vocabulary_of_names(names, read_distractors(path)),
         quarantine=quarantine,
         on_progress=on_progress,
     )

@@ -1,4 +1,4 @@
-"""From a format's labels to feature types: keys made of names, parents resolved, circles cut."""
+"""From a format's labels to feature types: keys made of names, parents resolved, circles cut, roles handed down."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class RawFeatureType:
     label: str
     name: str
     parents: tuple[str, ...] = ()
+    distractor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Vocabulary:
 def build_vocabulary(raw: Iterable[RawFeatureType]) -> Vocabulary:
     """Give every label a readable, unique key; of two entries with one label the first counts.
 
-    A parent that is unknown, or an entry's own descendant, is left out and reported.
+    A parent that is unknown, or an entry's own descendant, is left out and reported. A kind of a distractor is one.
     """
     entries: dict[str, RawFeatureType] = {}
     quarantine: list[Quarantined] = []
@@ -60,15 +61,23 @@ def build_vocabulary(raw: Iterable[RawFeatureType]) -> Vocabulary:
         parents[label] = tuple(sound)
 
     feature_types = tuple(
-        FeatureType(keys[label], entry.name.strip() or keys[label], tuple(keys[parent] for parent in parents[label]))
+        FeatureType(
+            keys[label],
+            entry.name.strip() or keys[label],
+            tuple(keys[parent] for parent in parents[label]),
+            any(entries[ancestor].distractor for ancestor in _ancestors(label, parents)),
+        )
         for label, entry in entries.items()
     )
     return Vocabulary(feature_types, keys, tuple(quarantine))
 
 
-def vocabulary_of_names(names: Iterable[str]) -> Vocabulary:
-    """The vocabulary of a format whose boxes bear the names themselves."""
-    return build_vocabulary(RawFeatureType(name, name) for name in dict.fromkeys(names))
+def vocabulary_of_names(names: Iterable[str], distractors: Iterable[str] = ()) -> Vocabulary:
+    """The vocabulary of a format whose boxes bear the names themselves; distractors need not be among the names."""
+    marked = dict.fromkeys(distractors)
+    return build_vocabulary(
+        RawFeatureType(name, name, distractor=name in marked) for name in dict.fromkeys([*names, *marked])
+    )
 
 
 def _unique_keys(entries: Mapping[str, RawFeatureType]) -> dict[str, str]:

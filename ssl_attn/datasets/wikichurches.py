@@ -1,7 +1,8 @@
 """WikiChurches: `building_parts.json`, with `churches.json` and `style_names.txt` where they lie beside it.
 
 Barz and Denzler, "WikiChurches: A Fine-Grained Dataset of Architectural Styles with Real-World Challenges" (2021).
-Boxes are fractions of the upright image. Feature types refer to each other by their place in the list.
+Boxes are fractions of the upright image. Feature types refer to each other by their place in the list. Beyond the
+format, a feature type with `"distractor": true` is a distractor.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ def annotated_image_names(path: Path) -> frozenset[str]:
 def _feature_type(index: int, entry: object) -> RawFeatureType:
     if not isinstance(entry, dict):
         return RawFeatureType(str(index), str(entry))
-    return RawFeatureType(str(index), str(entry.get("name", "")), tuple(map(str, as_list(entry.get("parents")))))
+    parents = tuple(map(str, as_list(entry.get("parents"))))
+    return RawFeatureType(str(index), str(entry.get("name", "")), parents, entry.get("distractor") is True)
 
 
 def _elements(annotation: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -1,7 +1,8 @@
 """YOLO text labels: one .txt an image, a line a box: class, centre x, centre y, width, height, all in fractions.
 
 A sixth number (a confidence) is ignored; a longer line is a polygon and its bounding box is taken. The names of the
-classes come from `data.yaml` or `classes.txt`. Fractions are of the upright image.
+classes come from `data.yaml` or `classes.txt`; those that `distractors.txt` names are distractors. Fractions are of the
+upright image.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import yaml
 from ssl_attn.datasets.assemble import RawBox, RawImage, assemble
 from ssl_attn.datasets.quarantine import Rule, leave_out
 from ssl_attn.datasets.slugs import dataset_slug
-from ssl_attn.datasets.source_files import IMAGE_SUFFIXES, read_class_names, read_text
+from ssl_attn.datasets.source_files import IMAGE_SUFFIXES, read_class_names, read_distractors, read_text
 from ssl_attn.datasets.vocabulary import RawFeatureType, build_vocabulary
 from ssl_attn.errors import SslAttnError
 
@@ -71,7 +72,7 @@ def read_yolo(
         name or dataset_slug(root, fallback="yolo"),
         raw_images,
         raw_boxes,
-        build_vocabulary(RawFeatureType(str(index), class_name) for index, class_name in names),
+        build_vocabulary(_feature_types(names, read_distractors(root))),
         quarantine=quarantine,
         on_progress=on_progress,
     )
@@ -98,6 +99,15 @@ def _class_names(root: Path, path: Path) -> list[tuple[int, str]]:
         message = f"expected 'names' in {file} to be a list, or numbers with names, got {names!r}; mend the file"
         raise SslAttnError(message)
     return [(index, str(class_name)) for index, class_name in pairs]
+
+
+def _feature_types(names: Sequence[tuple[int, str]], distractors: Sequence[str]) -> Iterator[RawFeatureType]:
+    """The classes by number, then each distractor that is not among them: it has no box, and the report says so."""
+    for index, class_name in names:
+        yield RawFeatureType(str(index), class_name, distractor=class_name in distractors)
+    for name in dict.fromkeys(distractors):
+        if name not in {class_name for _, class_name in names}:
+            yield RawFeatureType(f"distractor {name}", name, distractor=True)
 
 
 def _label_file(file: Path, relative: Path, root: Path) -> Path | None:

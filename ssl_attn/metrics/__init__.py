@@ -246,7 +246,8 @@ _METRICS = (
         label="AUROC",
         meaning="How often is a place in the boxes stronger than a place outside?",
         formula="area under the ROC curve over cells, each positive with weight m and negative with weight v - u; m "
-        "and v as for energy, u the share in any of the image's boxes: against one box, what others cover is left out",
+        "and v as for energy, u the share in the image's features or in the box itself: against one box, what other "
+        "features cover is left out",
         direction="higher",
         low=0.0,
         high=1.0,
@@ -260,8 +261,8 @@ _METRICS = (
         name="shuffled_auc",
         label="Shuffled AUC",
         meaning="How often is a place in the boxes stronger than a place where the boxes of other images lie?",
-        formula="AUROC with each cell negative with weight (v - u) times the sum of its shares in other images' boxes: "
-        "position bias alone gains little",
+        formula="AUROC with each cell negative with weight (v - u) times the sum of its shares in other images' "
+        "features: position bias alone gains little",
         direction="higher",
         low=0.0,
         high=1.0,

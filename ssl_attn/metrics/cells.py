@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,18 @@ if TYPE_CHECKING:
 
 # What is left of a cell that boxes cover whole comes from rounding.
 _NOTHING = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outside:
+    """What targets are told from: the share of each cell that shows the image, no feature and not the target itself.
+
+    Most targets of an image share it, so each is there once: `shares` `(k, grid_h, grid_w)`, and `of_target` `(t,)`,
+    the place of each target's own among them.
+    """
+
+    shares: Floats
+    of_target: NDArray[np.intp]
 
 
 def visible_cells(maps: Floats, visible: Floats) -> Floats:

@@ -1,8 +1,9 @@
 """How well a map's cells rank those in the target first: AUROC, shuffled AUC and average precision.
 
 On the native grid a cell is seldom wholly in or out. It is positive with the weight that the target covers, and
-negative with the weight that shows the image and no box. So against one box, what the image's other boxes cover is
-left out, and the negatives are the same for every target of an image: one sort of a map serves all of them.
+negative with the weight that shows the image, no feature and not the target. So against one box, what the boxes of the
+image's other features cover is left out; distractors are negatives, against one of them the others. One sort of a map
+serves all targets.
 """
 
 from __future__ import annotations
@@ -11,46 +12,52 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssl_attn.metrics.cells import outside_boxes, visible_cells
+from ssl_attn.metrics.cells import visible_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ssl_attn.metrics.cells import Outside
+
     Floats = NDArray[np.float64]
 
 
-def ranking(maps: Floats, coverages: Floats, visible: Floats, others: Floats | None) -> dict[str, Floats]:
+def ranking(
+    maps: Floats, coverages: Floats, outside: Outside, visible: Floats, others: Floats | None
+) -> dict[str, Floats]:
     """`auroc`, `shuffled_auc` and `average_precision` `(m, t)` of finite signed maps `(m, grid_h, grid_w)`.
 
-    `coverages` `(t, grid_h, grid_w)` is the share of each cell in the union of the image's boxes and then in each box,
-    `visible` `(grid_h, grid_w)` the share that shows the image. `others` `(grid_h, grid_w)` is the sum over other
-    images of the share that their boxes cover; it multiplies the negatives of the shuffled AUC, which without it is
+    `coverages` `(t, grid_h, grid_w)` is the share of each cell in each target, `outside` what the targets are told
+    from, `visible` `(grid_h, grid_w)` the share that shows the image. `others` `(grid_h, grid_w)` is the sum over other
+    images of the share that their features cover; it multiplies the negatives of the shuffled AUC, which without it is
     NaN. A score without negatives is NaN.
 
     Cells of one value stand together: for AUROC half of their negatives count as above their positives (Fawcett,
     2006), and precision and recall are taken where the value ends (scikit-learn's average precision).
     """
-    negative = outside_boxes(visible, coverages[0])
-    shuffled = negative * (np.nan if others is None else others)
-    weights = visible_cells(np.concatenate([coverages, negative[None], shuffled[None]]), visible)
+    shuffled = outside.shares * (np.nan if others is None else others)
+    weights = visible_cells(np.concatenate([coverages, outside.shares, shuffled]), visible)
     held, first = _held(visible_cells(maps, visible), weights)
     gain = np.diff(held, axis=1, prepend=0.0)
     gain[:, first] = held[:, first]
 
-    targets = len(coverages)
+    targets, kinds = len(coverages), len(outside.shares)
     positives, negatives = np.split(weights.sum(axis=1), [targets])
     negatives[negatives == 0] = np.nan
-    hits, false_alarms = held[:targets], held[targets]
+    negatives = negatives.reshape(2, kinds)[:, outside.of_target]
+    # Where all targets have the same negatives there is nothing to copy: one row serves them all.
+    of_target = outside.of_target if kinds > 1 else slice(None)
+    hits, false_alarms = held[:targets], held[targets : targets + kinds][of_target]
     selected = hits + false_alarms
     precision = np.divide(hits, selected, out=np.zeros_like(hits), where=selected > 0)
     precise = np.add.reduceat(gain[:targets] * precision, first, axis=1) / positives[:, None]
-    above = held[targets:] - gain[targets:] / 2
-    passed = np.add.reduceat(gain[:targets] * above[:, None], first, axis=2) / positives[:, None]
-    auroc, shuffled_auc = np.clip(1 - passed / negatives[:, None, None], 0, 1).transpose(0, 2, 1)
+    above = (held[targets:] - gain[targets:] / 2).reshape(2, kinds, -1)[:, of_target]
+    passed = np.add.reduceat(gain[:targets] * above, first, axis=2) / positives[:, None]
+    auroc, shuffled_auc = np.clip(1 - passed / negatives[:, :, None], 0, 1).transpose(0, 2, 1)
     return {
         "auroc": auroc,
         "shuffled_auc": shuffled_auc,
-        "average_precision": np.where(np.isnan(negatives[0]), np.nan, np.minimum(precise, 1)).T,
+        "average_precision": np.where(np.isnan(negatives[0])[:, None], np.nan, np.minimum(precise, 1)).T,
     }
 
 

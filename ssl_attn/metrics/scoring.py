@@ -1,8 +1,9 @@
-"""All scores of many maps of one image: against the union of its boxes and against each box."""
+"""All scores of many maps of one image: against the union of its features and against each box."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -36,7 +37,7 @@ Outcome = Literal["scored", "constant", "no_box", "hidden", "not_finite", "zero_
 OUTCOMES: dict[Outcome, str] = {
     "scored": "the map has scores",
     "constant": "the map has one value on all of the visible image; it scores exactly at chance",
-    "no_box": "the image has no box that the view shows enough of; nothing to score against",
+    "no_box": "the image has no feature's box that the view shows enough of; nothing to score against",
     "hidden": "the view shows less than a quarter of this box",
     "not_finite": "the map holds a NaN or an infinite value",
     "zero_map": "the map has no positive value on the visible image; it points nowhere",
@@ -56,9 +57,10 @@ class MapScores:
     `iou_above_mean` select. `box_outcome` `(m, b)` with `box_iou` `(m, b, 99)` and `box_scalars`, every metric of
     `BOX_SCALARS` by name, each `(m, b)`. Element p - 1 of a curve is percentile p.
 
-    Maps that are `scored` or `constant` have scores; a `zero_map` has its `mse` alone, others have none. A score that
-    is undefined is missing for itself: AUROC, average precision and NSS without a cell outside the boxes, shuffled AUC
-    without another image's box there, normalised energy against all of the image.
+    Maps that are `scored` or `constant` have scores; a `zero_map` has its `mse` alone, others have none. Where all
+    boxes are of distractors the union is `no_box`, and the boxes have scores all the same. A score that is undefined is
+    missing for itself: AUROC, average precision and NSS without a cell outside the boxes, shuffled AUC without another
+    image's box there, normalised energy against all of the image.
     """
 
     outcome: NDArray[np.str_]
@@ -93,24 +95,26 @@ def score_maps(values: NDArray[np.floating], target: Target, *, native_emd: bool
         return scores
     kept = np.flatnonzero(target.kept)
     workspace = Workspace(target.visible_pixels, masks)
+    fill = partial(_fill, scores, kept=kept, has_union=target.has_union)
     step = max(1, _CHUNK_CELLS // target.coverage.size)
     for start in range(0, len(values), step):
         maps = values[start : start + step].astype(np.float64)
         rows = np.arange(start, start + len(maps))
         outcome = _outcomes(maps, target.visible_share)
-        scores.outcome[rows] = outcome
+        if target.has_union:
+            scores.outcome[rows] = outcome
         scores.box_outcome[np.ix_(rows, kept)] = outcome[:, None]
 
         zero = outcome == "zero_map"
         if zero.any():
-            _fill(scores, rows[zero], kept, {"mse": soft_scores(maps[zero], soft, target.visible_share)["mse"]})
+            fill(rows[zero], {"mse": soft_scores(maps[zero], soft, target.visible_share)["mse"]})
         has_scores = (outcome == "scored") | (outcome == "constant")
         if has_scores.any():
             rows, maps = rows[has_scores], maps[has_scores]
             # Interpolation reaches across the border of the visible image: what lies there must not count.
             maps = _at_peak_one(continued(maps, target.visible_share))
-            _fill(scores, rows, kept, _grid_scores(maps, target, soft, native_emd=native_emd))
-            _fill(scores, rows, kept, _canvas_scores(maps, target, masks, pointing_masks, workspace))
+            fill(rows, _grid_scores(maps, target, soft, native_emd=native_emd))
+            fill(rows, _canvas_scores(maps, target, masks, pointing_masks, workspace))
     return scores
 
 
@@ -150,20 +154,19 @@ def _at_peak_one(maps: Floats) -> Floats:
 
 def _grid_scores(maps: Floats, target: Target, soft: SoftTargets, *, native_emd: bool) -> dict[str, Floats]:
     """Scores that are computed on the native grid: `(m, t)`, or `(m,)` for those that know no single box."""
-    visible, coverage = target.visible_share, target.coverage
-    area = np.concatenate([[target.area_grid], target.box_area_grid[target.kept]])
+    visible, coverage, area = target.visible_share, target.coverage, target.target_area_grid
     held = energy(maps, coverage, visible)
     scores = {
         "energy": held,
         "lift": lift(held, area),
         "energy_normalised": energy_normalised(held, area),
-        "nss": nss(maps, coverage, visible),
+        "nss": nss(maps, coverage, target.outside, visible),
         "emd": emd(maps, soft, visible),
-        **ranking(maps, coverage, visible, target.others),
+        **ranking(maps, coverage, target.outside, visible, target.others),
         **soft_scores(maps, soft, visible),
         **concentration(maps, visible),
     }
-    if native_emd:
+    if native_emd and target.has_union:
         scores["emd_native"] = emd_native(maps, soft, visible)
     return scores
 
@@ -193,18 +196,22 @@ def _canvas_scores(
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
-def _fill(scores: MapScores, rows: NDArray[np.intp], kept: NDArray[np.intp], values: Mapping[str, Floats]) -> None:
-    """Put scores of the maps `rows` into their places: of the union, and of the boxes `kept` where there are any."""
+def _fill(
+    scores: MapScores, rows: NDArray[np.intp], values: Mapping[str, Floats], *, kept: NDArray[np.intp], has_union: bool
+) -> None:
+    """Put scores of the maps `rows` into their places: of the union if there is one, and of the boxes `kept`."""
     of_boxes = np.ix_(rows, kept)
     for name, score in values.items():
         match name:
-            case "iou":
-                scores.iou[rows], scores.box_iou[of_boxes] = score[:, 0], score[:, 1:]
             case "area_mass":
                 scores.area_mass[rows] = score
             case "area_above_mean":
                 scores.area_above_mean[rows] = score
             case _ if score.ndim == 1:
-                scores.scalars[name][rows] = score
+                if has_union:
+                    scores.scalars[name][rows] = score
             case _:
-                scores.scalars[name][rows], scores.box_scalars[name][of_boxes] = score[:, 0], score[:, 1:]
+                curve = name == "iou"
+                (scores.box_iou if curve else scores.box_scalars[name])[of_boxes] = score[:, int(has_union) :]
+                if has_union:
+                    (scores.iou if curve else scores.scalars[name])[rows] = score[:, 0]

@@ -16,6 +16,7 @@ from ssl_attn.geometry import CANVAS_SIZE
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
 
 COARSE_CELLS = 8
@@ -27,7 +28,7 @@ _LEAST_SIGMA = 1.0  # canvas pixels
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SoftTargets:
-    """Soft targets of one image, the union of its boxes first and then each box, pooled by area from the canvas.
+    """Soft targets of one image, the union of its features first and then each box, pooled by area from the canvas.
 
     `grid` `(targets, grid_h, grid_w)` is the mean over the visible part of each cell, 0 where nothing is visible.
     `coarse` `(targets, 64)` is the share of the target's mass in each of 8 x 8 cells, row by row, and sums to 1.
@@ -41,14 +42,18 @@ class SoftTargets:
     pool_columns: Floats
 
 
-def soft_targets(boxes: Floats, window: tuple[slice, slice], *, grid_h: int, grid_w: int) -> SoftTargets:
+def soft_targets(
+    boxes: Floats, window: tuple[slice, slice], *, grid_h: int, grid_w: int, in_union: Bools | None = None
+) -> SoftTargets:
     """Soft targets of boxes `(k, 4)`, k >= 1, as x, y, width, height in canvas fractions, clipped to what is visible.
 
     `window` holds the canvas rows and columns that show the image; what lies outside has no part in a target.
+    `in_union` `(k,)` says which boxes the union is of, all by default; where it is of none there is no union.
     """
     rows = _gaussians(boxes[:, 1], boxes[:, 3], window[0])
     columns = _gaussians(boxes[:, 0], boxes[:, 2], window[1])
-    union = _maximum(rows, columns)
+    chosen = np.ones(len(boxes), dtype=bool) if in_union is None else in_union
+    union = _maximum(rows[chosen], columns[chosen]) if chosen.any() else None
 
     to_rows, to_columns = _lengths_in(window[0], grid_h), _lengths_in(window[1], grid_w)
     mass = _pooled(rows, columns, union, to_rows, to_columns)
@@ -86,10 +91,10 @@ def _maximum(rows: Floats, columns: Floats) -> Floats:
     return strongest
 
 
-def _pooled(rows: Floats, columns: Floats, union: Floats, to_rows: Floats, to_columns: Floats) -> Floats:
-    """Mass of the union and of each box's Gaussian in each cell, `(1 + k, cells_h, cells_w)`."""
-    of_boxes = (rows @ to_rows.T)[:, :, None] * (columns @ to_columns.T)[:, None, :]
-    return np.concatenate([(to_rows @ union @ to_columns.T)[None], of_boxes])
+def _pooled(rows: Floats, columns: Floats, union: Floats | None, to_rows: Floats, to_columns: Floats) -> Floats:
+    """Mass of the union, if there is one, and of each box's Gaussian in each cell, `(1 + k, cells_h, cells_w)`."""
+    of_boxes: Floats = (rows @ to_rows.T)[:, :, None] * (columns @ to_columns.T)[:, None, :]
+    return of_boxes if union is None else np.concatenate([(to_rows @ union @ to_columns.T)[None], of_boxes])
 
 
 def _lengths_in(window: slice, cells: int) -> Floats:

@@ -11,6 +11,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ssl_attn.models.variants import FROZEN
+
 if TYPE_CHECKING:
     from ssl_attn.models.layout import Readout
 
@@ -71,7 +73,10 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """A named checkpoint; `input_size` is the side of its own model input in pixels."""
+    """A named checkpoint; `input_size` is the side of its own model input in pixels.
+
+    With `variants`, the card names a family of checkpoints, one for each strategy and seed that it was trained with.
+    """
 
     name: str
     label: str
@@ -81,20 +86,32 @@ class ModelCard:
     hf_id: str = ""
     gated: bool = False
     bundled: bool = False
+    variants: tuple[str, ...] = ()
     notes: str = ""
 
     @property
     def folder(self) -> Path | None:
-        """Where the checkpoint lies inside the package; None for those on the hub."""
+        """Where the checkpoint, or those of all variants, lie inside the package; None for those on the hub."""
         if not self.bundled:
             return None
         return Path(str(resources.files("ssl_attn"))) / "demo" / "weights" / self.name
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """The folder of each checkpoint inside the package, by variant; none for those on the hub."""
+        if self.folder is None:
+            return {}
+        return {variant: self.folder / variant for variant in self.variants} or {FROZEN: self.folder}
 
 
 def _family(name: str, entry: dict[str, Any]) -> Family:
     verdicts = tuple(Verdict(method, verdict, note) for method, (verdict, note) in entry.pop("verdicts").items())
     model_types, architectures = tuple(entry.pop("model_types")), tuple(entry.pop("architectures"))
     return Family(name, model_types=model_types, architectures=architectures, verdicts=verdicts, **entry)
+
+
+def _card(name: str, entry: dict[str, Any]) -> ModelCard:
+    return ModelCard(name, variants=tuple(entry.pop("variants", ())), **entry)
 
 
 _registry = tomllib.loads((resources.files("ssl_attn.models") / "cards.toml").read_text(encoding="utf-8"))
@@ -107,8 +124,8 @@ ARCHITECTURES: dict[str, Architecture] = {
 FAMILIES: dict[str, Family] = {name: _family(name, entry) for name, entry in _registry["family"].items()}
 """Every family by name, in order of preference for checkpoints that no card names."""
 
-CARDS: dict[str, ModelCard] = {name: ModelCard(name, **entry) for name, entry in _registry["card"].items()}
-"""Every named checkpoint."""
+CARDS: dict[str, ModelCard] = {name: _card(name, entry) for name, entry in _registry["card"].items()}
+"""Every named checkpoint, and family of checkpoints."""
 
 MODEL_TYPES: tuple[str, ...] = tuple(sorted({kind for family in FAMILIES.values() for kind in family.model_types}))
 """Values of `model_type` that can be loaded."""

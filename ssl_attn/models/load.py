@@ -15,7 +15,7 @@ from ssl_attn.models.files import PREPROCESSOR_FILE, no_weights_message, read_co
 from ssl_attn.models.hub import Snapshot, fetch
 from ssl_attn.models.layout import TokenLayout
 from ssl_attn.models.preprocessing import Preprocessing, read_preprocessing
-from ssl_attn.models.variants import FROZEN, Variant
+from ssl_attn.models.variants import FROZEN, RANDOM_WEIGHTS, is_trained, trained_variant
 from ssl_attn.models.weights import config_hash, quiet_transformers, random_hash, random_module, trained_module
 
 if TYPE_CHECKING:
@@ -35,14 +35,15 @@ class Checkpoint:
     """Everything about a model but its weights in memory.
 
     `folder` holds its files. `revision` is the hub's commit, empty for a local folder. `weights_sha256` is the hash of
-    the weights; of configuration and seed for random weights. `seed` is that of the random weights, -1 for trained
-    ones. `config` is the image tower's, `config_sha256` the hash of it and of the class. `layers` are blocks, or stages
-    of a convolutional network, whose `heads` are 0. `width` is the length of a token's vector.
+    the weights; of configuration and seed for random weights. `variant` is `frozen`, `random_weights`, or strategy and
+    seed of a training. `seed` is that of the training or of the random weights, -1 for released ones. `config` is the
+    image tower's, `config_sha256` the hash of it and of the class. `layers` are blocks, or stages of a convolutional
+    network, whose `heads` are 0. `width` is the length of a token's vector.
     """
 
     name: str
     label: str
-    variant: Variant
+    variant: str
     seed: int
     family: Family
     card: ModelCard | None
@@ -58,6 +59,21 @@ class Checkpoint:
     heads: int
     width: int
     registers: int
+
+    @property
+    def title(self) -> str:
+        """The model for people, with its variant unless that is the released weights."""
+        return self.name if self.variant == FROZEN else f"{self.name} ({self.variant})"
+
+    @property
+    def strategy(self) -> str:
+        """How it was trained further; empty for released and for random weights."""
+        return trained_variant(self.variant).strategy if is_trained(self.variant) else ""
+
+    @property
+    def drawn_seed(self) -> int:
+        """Seed of weights that are drawn when it is loaded; -1 where they are read from files."""
+        return self.seed if self.variant == RANDOM_WEIGHTS else -1
 
     @property
     def input_size(self) -> int:
@@ -97,18 +113,20 @@ class LoadedModel(Checkpoint):
 
 
 def resolve_checkpoint(
-    spec: ModelSpec, *, variant: Variant = FROZEN, seed: int = 0, locked_revision: str | None = None
+    spec: ModelSpec, *, variant: str | None = None, seed: int = 0, locked_revision: str | None = None
 ) -> Checkpoint:
     """Find a checkpoint's files, from the hub where it must, and understand them; no weights are read into memory.
 
-    `random_weights` needs no weight file and downloads none; `seed` says which ones. `locked_revision` is the commit
-    that earlier runs took from the hub.
+    `variant` is the spec's own, or `random_weights` for its architecture untrained, which needs no weight file and
+    downloads none; `seed` says which ones. `locked_revision` is the commit that earlier runs took from the hub.
 
     Raises:
-        UsageError: the architecture is not supported, or another commit was asked for than the locked one.
+        UsageError: the architecture is not supported, another commit was asked for than the locked one, or another
+            variant than the spec has.
         SslAttnError: the checkpoint cannot be had or is incomplete.
     """
-    trained = variant == FROZEN
+    variant = _variant_of(spec, variant)
+    trained = variant != RANDOM_WEIGHTS
     if spec.path is None:
         source = fetch(spec.hf_id, revision=spec.revision, locked_revision=locked_revision, weights=trained)
     else:
@@ -124,7 +142,7 @@ def resolve_checkpoint(
         name=spec.name,
         label=spec.card.label if spec.card else spec.name,
         variant=variant,
-        seed=-1 if trained else seed,
+        seed=_seed(variant, seed),
         family=family,
         card=spec.card,
         architecture=model_class.__name__,
@@ -153,10 +171,10 @@ def load_checkpoint(
         SslAttnError: the weights cannot be read or do not fit the configuration.
     """
     model_class = getattr(transformers, checkpoint.architecture)
-    if checkpoint.variant == FROZEN:
-        module = trained_module(model_class, checkpoint.config, _require_weights(checkpoint.folder), dtype)
-    else:
+    if checkpoint.variant == RANDOM_WEIGHTS:
         module = random_module(model_class, checkpoint.config, dtype, checkpoint.seed)
+    else:
+        module = trained_module(model_class, checkpoint.config, _require_weights(checkpoint.folder), dtype)
     module = module.to(device).eval().requires_grad_(requires_grad=False)
     known = {field.name: getattr(checkpoint, field.name) for field in fields(Checkpoint)}
     return LoadedModel(**known, module=module)
@@ -165,7 +183,7 @@ def load_checkpoint(
 def load_model(
     spec: ModelSpec,
     *,
-    variant: Variant = FROZEN,
+    variant: str | None = None,
     seed: int = 0,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
@@ -174,6 +192,20 @@ def load_model(
     """`resolve_checkpoint`, then `load_checkpoint`."""
     checkpoint = resolve_checkpoint(spec, variant=variant, seed=seed, locked_revision=locked_revision)
     return load_checkpoint(checkpoint, device=device, dtype=dtype)
+
+
+def _variant_of(spec: ModelSpec, asked: str | None) -> str:
+    if asked is None or asked in (spec.variant, RANDOM_WEIGHTS):
+        return asked or spec.variant
+    message = f"expected {spec.written} as {spec.variant} or {RANDOM_WEIGHTS}, got {asked!r}; name it in the spec"
+    raise UsageError(message)
+
+
+def _seed(variant: str, drawn: int) -> int:
+    """The seed on record: of the training, of the draw, or -1 for released weights."""
+    if is_trained(variant):
+        return trained_variant(variant).seed
+    return drawn if variant == RANDOM_WEIGHTS else -1
 
 
 def _family_of(raw: dict[str, Any], spec: ModelSpec) -> Family:

@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from ssl_attn.baselines.annotation import box_prior, ceiling, ceiling_of_ranks
 from ssl_attn.geometry import Placement, coverage, union_coverage
+from ssl_attn.metrics.cells import Outside, outside_boxes
 
 EVERYWHERE = np.ones((6, 6))
 
@@ -62,14 +63,16 @@ def test_no_map_ranks_cells_better(seed, placement, one_of_two):
     def auroc(values):
         return roc_auc_score(labels, np.tile(values.ravel(), 2), sample_weight=weights)
 
-    best = auroc(ceiling_of_ranks(np.stack([union, covered]), share)[1])
+    outside = Outside(outside_boxes(share, union)[None], np.array([0, 0]))
+    best = auroc(ceiling_of_ranks(np.stack([union, covered]), outside)[1])
     for rival in (generator.random((6, 6)), covered**3 + 0.05 * generator.random((6, 6)), covered.round(1), covered):
         assert auroc(rival) <= best + 1e-12
 
 
 def test_for_the_union_both_ceilings_are_one():
     covered = union_coverage(np.array([[0.11, 0.2, 0.43, 0.5], [0.3, 0.3, 0.5, 0.31]]), 6, 6)[None]
-    np.testing.assert_allclose(ceiling_of_ranks(covered, EVERYWHERE), ceiling(covered, EVERYWHERE), atol=1e-12)
+    outside = Outside(outside_boxes(EVERYWHERE, covered[0])[None], np.array([0]))
+    np.testing.assert_allclose(ceiling_of_ranks(covered, outside), ceiling(covered, EVERYWHERE), atol=1e-12)
 
 
 def test_the_ceiling_is_the_share_of_what_is_visible():

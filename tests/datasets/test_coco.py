@@ -79,6 +79,20 @@ def test_supercategories_are_the_broader_feature_types(tmp_path: Path) -> None:
     }
 
 
+def test_the_supercategory_distractor_is_a_role_and_handed_down(tmp_path: Path) -> None:
+    content = document()
+    content["categories"] += [
+        {"id": 8, "name": "car", "supercategory": "Vehicle"},
+        {"id": 9, "name": "vehicle", "supercategory": "Distractor"},
+    ]
+    dataset = read_coco(write(tmp_path, content))
+    assert {entry.feature_type: entry.parents for entry in dataset.feature_types if entry.distractor} == {
+        "car": ("vehicle",),
+        "vehicle": (),
+    }
+    assert "distractor" not in {entry.feature_type for entry in dataset.feature_types}
+
+
 def test_pycocotools_reads_the_same(tmp_path: Path) -> None:
     from pycocotools.coco import COCO
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,3 +119,21 @@ def test_summary_counts_and_warns(dataset: AnnotatedImages) -> None:
     assert unused == "1 feature type without a box (oriel)"
     assert small.startswith("1 box of 10 smaller than one 14 px patch")
     assert copies.startswith("1 group of identical image files (0.png = 1.png)")
+
+
+def test_distractors_are_told_from_features(dataset: AnnotatedImages) -> None:
+    def relabelled(*distractors: str) -> AnnotatedImages:
+        kinds = (
+            dataclasses.replace(kind, distractor=kind.feature_type in distractors) for kind in dataset.feature_types
+        )
+        return dataclasses.replace(dataset, feature_types=tuple(kinds))
+
+    summary = summarise(relabelled("door", "oriel"))
+    assert summary.distractors == ("door", "oriel")
+    assert summary.warnings[0].startswith("5 images without a box of a feature (1.png, 3.png, 5.png")
+    # The most frequent type has the first colour, unless it is a distractor.
+    blue = [
+        np.count_nonzero((np.asarray(contact_sheet(data)) == (0, 114, 178)).all(axis=2))
+        for data in (dataset, relabelled("window"))
+    ]
+    assert blue[0] > blue[1] > 0

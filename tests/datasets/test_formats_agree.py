@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from ssl_attn.datasets.base import AnnotatedImages
 
-NAMES = ("Door", "Rose Window", "pilaster")
+NAMES = ("Door", "Rose Window", "pilaster", "Street sign")
+DISTRACTOR = "Street sign"
 SIZES = {"a.png": (40, 20), "b.png": (15, 60), "c.png": (33, 33)}
 
 Boxes = list[tuple[str, int, int, int, int, int]]
@@ -37,7 +38,10 @@ def write_coco(folder: Path, boxes: Boxes) -> Path:
     ids = {name: index for index, name in enumerate(SIZES)}
     document = {
         "images": [{"id": ids[n], "file_name": n, "width": w, "height": h} for n, (w, h) in SIZES.items()],
-        "categories": [{"id": index, "name": name} for index, name in enumerate(NAMES)],
+        "categories": [
+            {"id": index, "name": name, "supercategory": "distractor" if name == DISTRACTOR else "none"}
+            for index, name in enumerate(NAMES)
+        ],
         "annotations": [
             {"id": index, "image_id": ids[image], "category_id": label, "bbox": bbox, "iscrowd": 0}
             for index, (image, label, *bbox) in enumerate(boxes)
@@ -55,7 +59,8 @@ def write_wikichurches(folder: Path, boxes: Boxes) -> Path:
         element = {"label": label, "left": x / width, "top": y / height, "width": w / width, "height": h / height}
         annotations[image]["bbox_groups"].append({"group_label": label, "elements": [element]})
     path = folder / "building_parts.json"
-    path.write_text(json.dumps({"meta": [{"name": n, "parents": []} for n in NAMES], "annotations": annotations}))
+    meta = [{"name": name, "parents": [], "distractor": name == DISTRACTOR} for name in NAMES]
+    path.write_text(json.dumps({"meta": meta, "annotations": annotations}))
     return path
 
 
@@ -63,6 +68,7 @@ def write_voc(folder: Path, boxes: Boxes) -> Path:
     target = folder / "voc"
     target.mkdir(exist_ok=True)
     (target / "classes.txt").write_text("\n".join(NAMES))
+    (target / "distractors.txt").write_text(DISTRACTOR)
     for name, (width, height) in SIZES.items():
         objects = "".join(
             f"<object><name>{NAMES[label]}</name><bndbox><xmin>{x + 1}</xmin><ymin>{y + 1}</ymin>"
@@ -79,6 +85,7 @@ def write_yolo(folder: Path, boxes: Boxes) -> Path:
     target = folder / "yolo"
     target.mkdir(exist_ok=True)
     (target / "data.yaml").write_text(json.dumps({"names": NAMES}))
+    (target / "distractors.txt").write_text(DISTRACTOR)
     for name, (width, height) in SIZES.items():
         lines = [
             f"{label} {(x + w / 2) / width!r} {(y + h / 2) / height!r} {w / width!r} {h / height!r}"
@@ -92,6 +99,7 @@ def write_yolo(folder: Path, boxes: Boxes) -> Path:
 
 def write_csv(folder: Path, boxes: Boxes) -> Path:
     (folder / "classes.txt").write_text("\n".join(NAMES))
+    (folder / "distractors.txt").write_text(f"{DISTRACTOR}\n\n")
     lines = ["image,x,y,width,height,feature_type,unit", *(f"{name},,,,,," for name in SIZES)]
     lines += [f"{image},{x},{y},{w},{h},{NAMES[label]},pixel" for image, label, x, y, w, h in boxes]
     path = folder / "boxes.csv"
@@ -140,3 +148,5 @@ def test_five_formats_give_one_data_set(tmp_path: Path, pictures: Path, boxes: B
         for name, write in WRITERS.items()
     }
     assert all(found == read["coco"] for found in read.values())
+    *_, feature_types, _ = read["coco"]
+    assert [(kind.name, kind.distractor) for kind in feature_types] == [(name, name == DISTRACTOR) for name in NAMES]

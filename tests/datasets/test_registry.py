@@ -49,7 +49,7 @@ def test_a_generated_data_set_needs_no_path(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_wrong_use_is_said_before_anything_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{}")
-    with pytest.raises(UsageError, match="out of facade, wikichurches, coco, voc, yolo, csv"):
+    with pytest.raises(UsageError, match="out of facade, facade_marked, wikichurches, coco, voc, yolo, csv"):
         read_dataset("kitti", tmp_path)
     with pytest.raises(UsageError, match="--data"):
         read_dataset("coco")

@@ -101,3 +101,24 @@ def test_dataset_slug_takes_the_nearest_telling_name(path: str, slug: str) -> No
 def test_a_name_that_is_no_slug_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="lower-case"):
         checked_dataset_slug(name)
+
+
+def test_a_kind_of_a_distractor_is_one_and_a_broader_kind_is_not() -> None:
+    vocabulary = build_vocabulary(
+        [
+            RawFeatureType("0", "Bus", ("1",)),
+            RawFeatureType("1", "Vehicle", ("2",), distractor=True),
+            RawFeatureType("2", "Thing"),
+            RawFeatureType("3", "Portal", ("2",)),
+        ]
+    )
+    assert {entry.name for entry in vocabulary.feature_types if entry.distractor} == {"Bus", "Vehicle"}
+
+
+def test_names_become_distractors_where_they_are_listed() -> None:
+    vocabulary = vocabulary_of_names(["door", "car"], ["car", "tree"])
+    assert [(entry.name, entry.distractor) for entry in vocabulary.feature_types] == [
+        ("door", False),
+        ("car", True),
+        ("tree", True),
+    ]

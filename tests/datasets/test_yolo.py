@@ -134,3 +134,14 @@ def test_no_names_or_no_images_is_an_error(folder: Path, tmp_path: Path) -> None
         path.unlink()
     with pytest.raises(SslAttnError, match="expected images"):
         read_yolo(folder)
+
+
+def test_listed_names_are_distractors_and_one_that_no_class_has_is_a_type_without_boxes(folder: Path) -> None:
+    (folder / "distractors.txt").write_text("door\ndoor\ncar\n")
+    dataset = read_yolo(folder)
+    assert [(entry.name, entry.distractor) for entry in dataset.feature_types] == [
+        ("door", True),
+        ("rose window", False),
+        ("car", True),
+    ]
+    assert dataset.quarantine == ()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from ssl_attn.datasets.facade import read_facade
+from ssl_attn.datasets.facade import read_facade, read_marked_facade
 from ssl_attn.demo.cache import cache_folder
-from ssl_attn.demo.facade import draw_facade
-from ssl_attn.demo.recipes import GENERATOR_SEED, HELD_OUT, SHOWN, TRAINING
-from ssl_attn.demo.styles import STYLES
+from ssl_attn.demo.facades.facade import draw_facade
+from ssl_attn.demo.facades.splits import GENERATOR_SEED, HELD_OUT, PROBING, SHOWN, TRAINING
+from ssl_attn.demo.facades.styles import FEATURE_TYPES, STYLES
 from ssl_attn.errors import SslAttnError, UsageError
 
 
@@ -100,9 +102,40 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path):
         read_facade(tmp_path / "file" / "folder", count=1)
 
 
-def test_no_facade_is_shown_held_out_and_trained_on():
-    assert SHOWN.stop <= HELD_OUT.start
-    assert HELD_OUT.stop <= TRAINING.start
+def test_marked_facades_are_the_same_pictures_with_one_more_box(tmp_path: Path):
+    clean = read_facade(tmp_path / "clean", count=6)
+    marked = read_marked_facade(tmp_path / "marked", count=6)
+    assert (clean.name, marked.name) == ("facade", "facade_marked")
+    assert [image.image_id for image in clean.images] == [image.image_id for image in marked.images]
+    for first, second in zip(clean.images, marked.images, strict=True):
+        assert (first.styles, first.width, first.height) == (second.styles, second.width, second.height)
+        without = [box for box in marked.boxes if box.image_id == second.image_id and box.feature_type != "mark"]
+        (mark,) = (box for box in marked.boxes if box.image_id == second.image_id and box.feature_type == "mark")
+        places = {(box.feature_type, box.x, box.y, box.width, box.height) for box in without}
+        known = {(b.feature_type, b.x, b.y, b.width, b.height) for b in clean.boxes if b.image_id == first.image_id}
+        assert places <= known  # the mark may hide a box, and changes none
+        with Image.open(first.path) as before, Image.open(second.path) as after:
+            changed = (np.asarray(before) != np.asarray(after)).any(axis=2)
+        rows, columns = np.nonzero(changed)
+        assert columns.min() >= mark.x * first.width - 1
+        assert columns.max() < (mark.x + mark.width) * first.width + 1
+        assert rows.min() >= mark.y * first.height - 1
+        assert rows.max() < (mark.y + mark.height) * first.height + 1
+
+
+def test_a_folder_of_clean_pictures_is_not_taken_for_marked_ones(tmp_path: Path):
+    clean = read_facade(tmp_path, count=1).images[0].sha256
+    assert read_marked_facade(tmp_path, count=1).images[0].sha256 != clean
+
+
+def test_distractors_are_those_that_tell_nothing_of_the_style():
+    distractors = {kind.feature_type for kind in FEATURE_TYPES if kind.distractor}
+    assert distractors == {"clutter", "tree", "car", "person", "lamp", "clock", "steps", "mark"}
+
+
+def test_no_facade_serves_two_purposes():
+    ranges = (SHOWN, HELD_OUT, PROBING, TRAINING)
+    assert all(first.stop <= second.start for first, second in itertools.pairwise(ranges))
 
 
 def test_reading_facades_imports_no_torch():

@@ -17,7 +17,7 @@ from ssl_attn.metrics.chance import chance
 from ssl_attn.metrics.percentiles import HEADLINE_PERCENTILES, PERCENTILES
 from ssl_attn.statistics.bootstrap import cluster_bootstrap
 from ssl_attn.statistics.cross_fit import cross_fit
-from tests.scored_store import ScoredStore, Series, Study, baselines_of, free_baselines
+from tests.scored_store import DISTRACTOR, ScoredStore, Series, Study, baselines_of, free_baselines
 from warehouse.catalog import connect
 
 AREAS = ("visible_pixels", "area", "area_grid", "area_grown", "area_mass", "area_above_mean")
@@ -157,10 +157,9 @@ def test_an_image_of_two_styles_counts_in_both(catalog, summarised):
 def test_boxes_are_summarised_by_type_with_their_narrower_types_and_by_size(catalog, summarised):
     boxes = summarised.study.box_rows()
     by_type = Counter(box["feature_type"] for box in boxes)
-    by_size = Counter(box_sizes([box["area"] for box in boxes]).tolist())
+    by_size = Counter(box_sizes([b["area"] for b in boxes if b["feature_type"] != DISTRACTOR]).tolist())
     below = {
         "type-001": ("type-001", "type-003", "type-009"),
-        "type-002": ("type-002", "type-006"),
         "type-003": ("type-003", "type-009"),
     }
     query = """
@@ -173,6 +172,7 @@ def test_boxes_are_summarised_by_type_with_their_narrower_types_and_by_size(cata
         broad: sum(by_type[narrow] for narrow in narrower) for broad, narrower in below.items()
     }
     assert by_type["type-009"] > 0, "the deepest type must have boxes"
+    assert by_type[DISTRACTOR] > 0, "a distractor, below a type of features, must have boxes"
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,13 @@ def test_boxes_are_summarised_by_type_with_their_narrower_types_and_by_size(cata
     [
         ("feature_type", "type-000", "s.feature_type = 'type-000'"),
         ("feature_rollup", "type-001", "s.feature_type IN ('type-001', 'type-003', 'type-009')"),
-        ("box_size", "small", "s.box_id IN (SELECT box_id FROM boxes WHERE area >= 0.0025 AND area < 0.01)"),
+        (
+            "box_size",
+            "small",
+            "s.box_id IN (SELECT box_id FROM boxes WHERE area >= 0.0025 AND area < 0.01) "
+            "AND s.feature_type NOT IN (SELECT feature_type FROM feature_types WHERE distractor)",
+        ),
+        ("feature_type", "type-006", "s.feature_type = 'type-006'"),
     ],
 )
 @pytest.mark.parametrize(

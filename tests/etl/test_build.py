@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from etl.build import build, extract_all, new_run, plan_models
+from etl.build import Study, build, extract_all, new_run, plan_models
 from etl.plan import Options, plan_model
 from etl.publish import publish
 from etl.store import Store
@@ -86,11 +86,13 @@ def test_stored_maps_are_those_of_the_model_and_scores_those_of_the_maps(built, 
     assert total == pytest.approx(expected.sum(), rel=1e-4)
     assert masses == pytest.approx(layer.masses[0, 2].tolist(), rel=1e-4)
 
-    boxes = [b for b in pictures.boxes if b.image_id == image.image_id]
-    places = np.array([[b.x, b.y, b.width, b.height] for b in sorted(boxes, key=lambda b: b.box_id)])
+    boxes = sorted((b for b in pictures.boxes if b.image_id == image.image_id), key=lambda b: b.box_id)
+    places = np.array([[b.x, b.y, b.width, b.height] for b in boxes])
+    signs = np.array([b.feature_type == "sign" for b in boxes])
     layout = checkpoint.layout_for(checkpoint.input_size, checkpoint.input_size)
     placement = transform.placement(layout.covered_width, layout.covered_height)
-    scores = score_maps(stored[None], build_target(places, placement, grid_h=grid_h, grid_w=grid_w))
+    target = build_target(places, placement, grid_h=grid_h, grid_w=grid_w, distractor=signs)
+    scores = score_maps(stored[None], target)
     query = """
         SELECT iou[90], energy, area_grid FROM scores
         WHERE model = ? AND method = 'cls' AND image_id = ? AND layer = ? AND head = 1
@@ -360,7 +362,7 @@ def test_an_unfinished_draft_of_one_data_set_does_not_stand_in_the_way_of_anothe
     store = Store(tmp_path)
     other = dataclasses.replace(pictures, name="other")
     plans = plan_of(store, tiny_folders["vit"], "m", ["cls"])
-    extract_all(store, other, plans, new_run("extract", other, plans))
+    extract_all(store, other, plans, new_run("extract", [Study(other, plans)]))
 
     build(store, pictures, plans)
 
@@ -370,7 +372,7 @@ def test_an_unfinished_draft_of_one_data_set_does_not_stand_in_the_way_of_anothe
 def test_an_unsound_draft_is_not_published_and_can_be_forgotten(tmp_path, pictures, tiny_folders):
     store = Store(tmp_path)
     plans = plan_of(store, tiny_folders["vit"], "m", ["cls"])
-    extract_all(store, pictures, plans, new_run("extract", pictures, plans))
+    extract_all(store, pictures, plans, new_run("extract", [Study(pictures, plans)]))
     with pytest.raises(SslAttnError, match=r"every_map_is_scored.*ssl-attn discard"):
         publish(store)
     assert read_manifest(tmp_path).generation == 0

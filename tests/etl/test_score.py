@@ -43,8 +43,11 @@ def frames_of(store):
         return read_frames(catalog), read_framings(catalog)
 
 
-def boxes_of(dataset, image_id):
-    boxes = sorted((b for b in dataset.boxes if b.image_id == image_id), key=lambda b: b.box_id)
+def features_of(dataset, image_id):
+    """The places of an image's features: what unions are of."""
+    distractors = {kind.feature_type for kind in dataset.feature_types if kind.distractor}
+    marked = (b for b in dataset.boxes if b.image_id == image_id and b.feature_type not in distractors)
+    boxes = sorted(marked, key=lambda b: b.box_id)
     return np.array([[b.x, b.y, b.width, b.height] for b in boxes]).reshape(-1, 4)
 
 
@@ -121,7 +124,7 @@ def test_others_are_the_other_images_boxes_each_in_its_own_place(scored, picture
         for image_id in list(framing.images)[:3]:
             expected = np.zeros(frame.grid)
             for other in framing.images.values():
-                boxes = boxes_of(pictures, other.image_id)
+                boxes = features_of(pictures, other.image_id)
                 if other.image_id != image_id and len(boxes):
                     kept = boxes[visible_fraction(boxes, other.placement) >= MIN_VISIBLE_FRACTION]
                     expected += union_coverage(other.placement.to_canvas(kept), *frame.grid)
@@ -134,15 +137,15 @@ def test_others_are_the_other_images_boxes_each_in_its_own_place(scored, picture
 def test_shuffled_auc_in_the_store_is_that_of_these_others(scored, pictures):
     frames, framings = frames_of(scored)
     frame = next(frame for frame in frames if frame.view == "letterbox")
-    image_id = next(i for i in framings[frame.framing].images if len(boxes_of(pictures, i)) > 1)
+    image_id = next(i for i in framings[frame.framing].images if len(features_of(pictures, i)) > 1)
     values, placement = stored_maps(scored, model="vit", view="letterbox", head=-1, layer=0)[image_id]
     others = sum(
-        union_coverage(other.placement.to_canvas(boxes_of(pictures, other.image_id)), *frame.grid)
+        union_coverage(other.placement.to_canvas(features_of(pictures, other.image_id)), *frame.grid)
         for other in framings[frame.framing].images.values()
-        if other.image_id != image_id and len(boxes_of(pictures, other.image_id))
+        if other.image_id != image_id and len(features_of(pictures, other.image_id))
     )
     target = build_target(
-        boxes_of(pictures, image_id), placement, grid_h=frame.grid[0], grid_w=frame.grid[1], others=others
+        features_of(pictures, image_id), placement, grid_h=frame.grid[0], grid_w=frame.grid[1], others=others
     )
     expected = score_maps(values[None].astype(np.float32), target)
     query = """
@@ -200,7 +203,7 @@ def test_stand_ins_leave_the_source_out(tmp_path, pictures, tiny_folders, plan_f
         expected = expected_stand_ins(maps, image.image_id, source_of)
         placement = stored[image.image_id][1]
         grid_h, grid_w = expected[0].shape
-        target = build_target(boxes_of(dataset, image.image_id), placement, grid_h=grid_h, grid_w=grid_w)
+        target = build_target(features_of(dataset, image.image_id), placement, grid_h=grid_h, grid_w=grid_w)
         by_hand = score_maps(np.stack(expected), target)
         for number, name in enumerate(OWN_MAPS):
             query = "SELECT energy, auroc, emd, cc, iou[90] FROM scores WHERE method = ? AND image_id = ? AND layer = 1"
@@ -220,9 +223,9 @@ def test_the_prior_leaves_the_source_out(tmp_path, pictures, tiny_folders, plan_
     ((frame, _),) = frames.items()
     first = framings[frame.framing].images[images[0].image_id]
     of_others = sum(
-        union_coverage(boxes_of(dataset, image.image_id), *frame.grid)
+        union_coverage(features_of(dataset, image.image_id), *frame.grid)
         for image in images[1::2]
-        if len(boxes_of(dataset, image.image_id))
+        if len(features_of(dataset, image.image_id))
     )
     target = target_of(first.boxes, first.placement, frame.grid, framings[frame.framing].total(frame.grid))
     by_hand = score_maps(of_others[None], target)
@@ -472,3 +475,79 @@ def test_the_native_distance_is_had_on_request_and_kept(small):
     before = parts(small)
     assert again(small).shards_computed == 0  # a run that does not ask does not lose it
     assert parts(small) == before
+
+
+@pytest.fixture
+def relabelled(pictures):
+    """The pictures with other feature types as their distractors."""
+
+    def relabel(*distractors):
+        kinds = (dataclasses.replace(k, distractor=k.feature_type in distractors) for k in pictures.feature_types)
+        return dataclasses.replace(pictures, feature_types=tuple(kinds))
+
+    return relabel
+
+
+def test_distractors_change_nothing_but_their_own_scores(
+    tmp_path, pictures, relabelled, tiny_folders, plan_for, scored_store
+):
+    """Scores, baselines and nulls of features are those of a data set in which distractors are not marked at all."""
+    plan = plan_for(tiny_folders["dinov2"], "vit", "cls", view="letterbox")
+    marked = relabelled("sign", "door")
+    kept = tuple(box for box in pictures.boxes if box.feature_type not in ("sign", "door"))
+    scored_store(tmp_path / "with", marked, plan)
+    scored_store(tmp_path / "without", dataclasses.replace(marked, boxes=kept), plan)
+    both = [Store(tmp_path / name) for name in ("with", "without")]
+    of_features = "feature_type NOT IN ('sign', 'door')"
+    box_ids = "(SELECT '' UNION ALL SELECT box_id FROM boxes WHERE feature_type NOT IN ('sign', 'door'))"
+    for table, where in (("scores", "true"), ("box_scores", of_features), ("nulls", f"box_id IN {box_ids}")):
+        query = f"SELECT * EXCLUDE (run_id) FROM {table} WHERE {where} ORDER BY ALL"
+        found, expected = (rows(store, query) for store in both)
+        assert len(found) == len(expected) > 0
+        for ours, theirs in zip(found, expected, strict=True):
+            assert [v for v in flat(ours) if not isinstance(v, float)] == [
+                v for v in flat(theirs) if not isinstance(v, float)
+            ]
+            numbers = [v for v in flat(theirs) if isinstance(v, float)]
+            assert [v for v in flat(ours) if isinstance(v, float)] == pytest.approx(numbers, rel=1e-6, abs=1e-7)
+    of_distractors = f"SELECT count(*), count(energy) FROM box_scores WHERE NOT ({of_features}) AND model = 'vit'"
+    ((boxes, scored_boxes),) = rows(both[0], of_distractors)
+    assert boxes == scored_boxes > 0
+
+
+def flat(row):
+    """A row's values in one list, curves element by element."""
+    return [value for field in row for value in (field if isinstance(field, list) else [field])]
+
+
+def test_an_image_of_distractors_alone_has_no_union_and_scores_of_its_boxes(
+    tmp_path, relabelled, tiny_folders, plan_for, scored_store
+):
+    """Every window, door and tower is a distractor: images 2 and 3 keep their sign as their one feature."""
+    scored_store(tmp_path, relabelled("window", "door", "tower"), plan_for(tiny_folders["dinov2"], "vit", "cls"))
+    store = Store(tmp_path)
+    outcomes = dict(rows(store, "SELECT image_id, any_value(outcome) FROM scores WHERE method = 'cls' GROUP BY ALL"))
+    assert {image for image, outcome in outcomes.items() if outcome == "scored"} == {"picture-02.png", "picture-03.png"}
+    empty = "method NOT IN ('zero') AND outcome = 'no_box' AND (iou IS NOT NULL OR energy IS NOT NULL OR boxes != 0 "
+    assert not column(store, f"SELECT 1 FROM scores WHERE {empty} OR area_mass IS NOT NULL OR density IS NOT NULL)")
+    alone = "image_id NOT IN ('picture-02.png', 'picture-03.png') AND method IN ('cls', 'ceiling', 'patch_random')"
+    counts = "count(*), count(iou), count(iou_mass), count(area_mass)"
+    query = f"SELECT {counts} FROM box_scores WHERE {alone} GROUP BY method"
+    assert all(total == curves == masses == areas > 0 for total, curves, masses, areas in rows(store, query))
+    assert rows(store, f"SELECT DISTINCT box_id = '' FROM nulls WHERE {alone.split(' AND method')[0]}") == [(False,)]
+    perfect = f"SELECT min(cc), max(kl) FROM box_scores WHERE method = 'ceiling' AND {alone}"
+    assert rows(store, perfect)[0] == pytest.approx((1, 0), abs=1e-6)
+    # Two images have features: each is the other's prior.
+    assert set(column(store, "SELECT image_id FROM scores WHERE method = 'box_prior'")) == set(outcomes)
+
+
+def test_another_role_is_scored_again(small, relabelled, tiny_folders, plan_for, scored_store):
+    before = parts(small)
+    union = "SELECT sum(boxes), avg(energy) FROM scores WHERE method = 'cls'"
+    of_boxes = "SELECT count(*), avg(energy) FROM box_scores WHERE method = 'cls'"
+    (boxes, energy), alone = rows(small, union)[0], rows(small, of_boxes)[0]
+    scored_store(small.root, relabelled("sign", "door"), plan_for(tiny_folders["dinov2"], "vit", "cls"))
+    assert not before & parts(small)
+    assert rows(small, union)[0][0] < boxes
+    assert rows(small, union)[0][1] != energy
+    assert rows(small, of_boxes)[0] == pytest.approx(alone)

@@ -87,8 +87,8 @@ def permuted_cells(view):
         "energy": held,
         "lift": lift(held, areas["area_grid"]),
         "energy_normalised": energy_normalised(held, areas["area_grid"]),
-        "nss": nss(maps, target.coverage, target.visible_share),
-        **ranking(maps, target.coverage, target.visible_share, target.others),
+        "nss": nss(maps, target.coverage, target.outside, target.visible_share),
+        **ranking(maps, target.coverage, target.outside, target.visible_share, target.others),
     }
     return scores, areas
 

@@ -6,6 +6,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ssl_attn.geometry import Placement
+from ssl_attn.metrics.cells import Outside
 from ssl_attn.metrics.ranking import ranking
 from ssl_attn.metrics.target import build_target
 
@@ -47,7 +48,7 @@ def test_equals_scikit_learn_with_weights(boxes, placement, data):
         return
     maps = data.draw(arrays(np.float64, (3, 6, 7), elements=VALUES))
     others = np.random.default_rng(1).random((6, 7)) * 9
-    result = ranking(maps, target.coverage, target.visible_share, others)
+    result = ranking(maps, target.coverage, target.outside, target.visible_share, others)
     for i, values in enumerate(maps):
         for name, expected in by_scikit_learn(values, target, others).items():
             np.testing.assert_allclose(result[name][i], expected, rtol=1e-9, atol=1e-12, err_msg=name)
@@ -63,9 +64,9 @@ def scene(placement=FULL, grid=(14, 14), boxes=((0.1, 0.1, 0.3, 0.4), (0.3, 0.3,
 @given(st.sampled_from([FULL, TALL]), arrays(np.int64, (2, 14, 14), elements=st.integers(-30, 30)))
 def test_a_monotone_transform_changes_nothing(placement, values):
     target, others = scene(placement)
-    expected = ranking(values.astype(float), target.coverage, target.visible_share, others)
+    expected = ranking(values.astype(float), target.coverage, target.outside, target.visible_share, others)
     for transformed in (values * 8.0 - 3, np.arctan(values / 50), values.astype(float) ** 3):
-        result = ranking(transformed, target.coverage, target.visible_share, others)
+        result = ranking(transformed, target.coverage, target.outside, target.visible_share, others)
         for name in NAMES:
             np.testing.assert_allclose(result[name], expected[name], rtol=1e-12)
 
@@ -80,10 +81,11 @@ def test_ties_are_free_of_order(values, random):
     def moved(cells):
         return cells.reshape(-1, 196)[:, order].reshape(cells.shape)
 
-    expected = ranking(values.astype(float), target.coverage, target.visible_share, others)
+    expected = ranking(values.astype(float), target.coverage, target.outside, target.visible_share, others)
     result = ranking(
         moved(values.astype(float)),
         moved(target.coverage),
+        Outside(moved(target.outside.shares), target.outside.of_target),
         moved(target.visible_share[None])[0],
         moved(others[None])[0],
     )
@@ -95,7 +97,7 @@ def test_what_ranks_the_target_first_is_perfect_and_the_reverse_is_worst():
     target, others = scene(boxes=[[2 / 14, 3 / 14, 5 / 14, 4 / 14]])
     covered = (target.union_coverage > 0.5).astype(float)
     maps = np.stack([covered, -covered])
-    result = ranking(maps, target.coverage, target.visible_share, others)
+    result = ranking(maps, target.coverage, target.outside, target.visible_share, others)
     for name in NAMES:
         np.testing.assert_allclose(result[name][0], 1, rtol=1e-12)
     assert np.abs(result["auroc"][1]).max() < 1e-12
@@ -108,7 +110,7 @@ def test_against_a_box_what_other_boxes_cover_does_not_matter():
     maps = np.random.default_rng(3).random((2, 14, 14))
     other = maps.copy()
     other[:, 7:, 7:] = [[[5.0]], [[-5.0]]]
-    before, after = (ranking(m, target.coverage, target.visible_share, others) for m in (maps, other))
+    before, after = (ranking(m, target.coverage, target.outside, target.visible_share, others) for m in (maps, other))
     for name in NAMES:
         np.testing.assert_allclose(after[name][:, 1], before[name][:, 1], rtol=1e-12)
         assert (np.abs(after[name][:, 0] - before[name][:, 0]) > 0.02).all()
@@ -119,14 +121,14 @@ def test_what_lies_on_the_padding_does_not_matter():
     maps = np.random.default_rng(4).random((2, 14, 14))
     other = np.where(target.visible_share > 0, maps, 1e9)
     assert (other == 1e9).any()
-    before, after = (ranking(m, target.coverage, target.visible_share, others) for m in (maps, other))
+    before, after = (ranking(m, target.coverage, target.outside, target.visible_share, others) for m in (maps, other))
     for name in NAMES:
         np.testing.assert_array_equal(after[name], before[name])
 
 
 def test_a_constant_map_is_at_chance():
     target, others = scene(TALL)
-    result = ranking(np.full((2, 14, 14), -3.7), target.coverage, target.visible_share, others)
+    result = ranking(np.full((2, 14, 14), -3.7), target.coverage, target.outside, target.visible_share, others)
     np.testing.assert_allclose(result["auroc"], 0.5, rtol=1e-12)
     np.testing.assert_allclose(result["shuffled_auc"], 0.5, rtol=1e-12)
     free = (target.visible_share - target.union_coverage).sum()
@@ -138,7 +140,8 @@ def test_a_constant_map_is_at_chance():
 @pytest.mark.parametrize("placement", [FULL, TALL, CROPPED])
 def test_without_negatives_there_is_no_score(boxes, placement):
     target, others = scene(placement, boxes=boxes)
-    result = ranking(np.random.default_rng(5).random((2, 14, 14)), target.coverage, target.visible_share, others)
+    maps = np.random.default_rng(5).random((2, 14, 14))
+    result = ranking(maps, target.coverage, target.outside, target.visible_share, others)
     assert all(np.isnan(result[name]).all() for name in NAMES)
 
 
@@ -146,7 +149,7 @@ def test_shuffled_auc_needs_boxes_of_other_images():
     target, _ = scene()
     maps = np.random.default_rng(6).random((2, 14, 14))
     for others in (None, np.zeros((14, 14)), target.union_coverage.round() * (target.union_coverage == 1)):
-        result = ranking(maps, target.coverage, target.visible_share, others)
+        result = ranking(maps, target.coverage, target.outside, target.visible_share, others)
         assert np.isnan(result["shuffled_auc"]).all()
         assert np.isfinite(result["auroc"]).all()
         assert np.isfinite(result["average_precision"]).all()
@@ -160,7 +163,7 @@ def test_position_bias_alone_gains_little_against_shuffled_negatives():
     boxes = np.column_stack([rng.normal(0.45, 0.15, (80, 2)).clip(0, 0.9), np.full((80, 2), 0.1)])
     targets = [build_target(box[None], FULL, grid_h=14, grid_w=14) for box in boxes]
     everywhere = sum(target.union_coverage for target in targets)
-    results = [ranking(centre, t.coverage, t.visible_share, everywhere - t.union_coverage) for t in targets]
+    results = [ranking(centre, t.coverage, t.outside, t.visible_share, everywhere - t.union_coverage) for t in targets]
     auroc, shuffled = (np.mean([result[name][0, 0] for result in results]) for name in ("auroc", "shuffled_auc"))
     assert auroc > 0.8
     assert abs(shuffled - 0.5) < 0.05

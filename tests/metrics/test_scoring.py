@@ -2,6 +2,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ssl_attn.errors import UsageError
 from ssl_attn.geometry import Placement
@@ -80,8 +82,8 @@ def test_scores_are_those_of_the_metrics_own_functions():
     scores, values = score_maps(maps, target, native_emd=True), maps.astype(np.float64)
     expected = {
         "energy": energy(values, target.coverage, target.visible_share),
-        "nss": nss(values, target.coverage, target.visible_share),
-        **ranking(values, target.coverage, target.visible_share, target.others),
+        "nss": nss(values, target.coverage, target.outside, target.visible_share),
+        **ranking(values, target.coverage, target.outside, target.visible_share, target.others),
     }
     for name, of_all in expected.items():
         np.testing.assert_allclose(scores.scalars[name], of_all[:, 0], rtol=1e-12)
@@ -297,3 +299,77 @@ def test_maps_on_another_grid_are_refused():
     _, target = maps_and_target()
     with pytest.raises(UsageError, match=r"\(n, 14, 14\), got \(2, 16, 16\)"):
         score_maps(np.ones((2, 16, 16)), target)
+
+
+boxes_of_roles = st.lists(
+    st.tuples(
+        st.tuples(st.floats(0, 0.9), st.floats(0, 0.9), st.floats(0.01, 0.6), st.floats(0.01, 0.6)), st.booleans()
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+class TestDistractors:
+    """What they change: nothing but their own scores."""
+
+    @settings(max_examples=60, deadline=None)
+    @given(boxes_of_roles, st.sampled_from([FULL, WIDE, CROPPED, ODD]), st.integers(0, 2**32 - 1), st.booleans())
+    def test_features_and_their_union_score_as_if_there_were_none(self, drawn, placement, seed, flat):
+        boxes, roles = np.array([box for box, _ in drawn]), np.array([role for _, role in drawn])
+        maps, others = drawn_maps(seed, flat=flat)
+        place = {"grid_h": 8, "grid_w": 9, "others": others}
+        mixed, features = (
+            score_maps(maps, build_target(boxes[chosen], placement, distractor=roles[chosen], **place))
+            for chosen in (np.full(len(boxes), True), ~roles)
+        )
+        assert mixed.outcome.tolist() == features.outcome.tolist()
+        assert mixed.box_outcome[:, ~roles].tolist() == features.box_outcome.tolist()
+        same = {"rtol": 1e-9, "atol": 1e-12}
+        np.testing.assert_allclose(mixed.iou, features.iou, **same)
+        np.testing.assert_allclose(mixed.box_iou[:, ~roles], features.box_iou, **same)
+        for name in SCALARS:
+            np.testing.assert_allclose(mixed.scalars[name], features.scalars[name], err_msg=name, **same)
+        for name in BOX_SCALARS:
+            of_features = mixed.box_scalars[name][:, ~roles]
+            np.testing.assert_allclose(of_features, features.box_scalars[name], err_msg=name, **same)
+
+    @settings(max_examples=60, deadline=None)
+    @given(boxes_of_roles, st.sampled_from([FULL, WIDE, CROPPED, ODD]), st.integers(0, 2**32 - 1), st.booleans())
+    def test_a_distractor_scores_what_the_same_box_scores_as_a_feature(self, drawn, placement, seed, flat):
+        boxes, roles = np.array([box for box, _ in drawn]), np.array([role for _, role in drawn])
+        maps, others = drawn_maps(seed, flat=flat)
+        place = {"grid_h": 8, "grid_w": 9, "others": others}
+        mixed = score_maps(maps, build_target(boxes, placement, distractor=roles, **place))
+        for box in np.flatnonzero(roles):
+            relabelled = roles.copy()
+            relabelled[box] = False
+            promoted = score_maps(maps, build_target(boxes, placement, distractor=relabelled, **place))
+            assert mixed.box_outcome[:, box].tolist() == promoted.box_outcome[:, box].tolist()
+            np.testing.assert_allclose(mixed.box_iou[:, box], promoted.box_iou[:, box], rtol=1e-9, atol=1e-12)
+            for name in BOX_SCALARS:
+                ours, theirs = mixed.box_scalars[name][:, box], promoted.box_scalars[name][:, box]
+                np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12, err_msg=name)
+
+    def test_an_image_of_distractors_alone_has_scores_of_its_boxes_and_none_of_a_union(self):
+        maps = np.random.default_rng(1).random((3, 14, 14))
+        maps[1], maps[2, 0, 0] = -1, np.nan
+        target = build_target(BOXES, FULL, grid_h=14, grid_w=14, distractor=np.full(3, True), others=np.ones((14, 14)))
+        scores = score_maps(maps, target, native_emd=True)
+        assert scores.outcome.tolist() == ["no_box"] * 3
+        assert scores.box_outcome.tolist() == [[outcome] * 3 for outcome in ("scored", "zero_map", "not_finite")]
+        assert np.isnan(scores.iou).all()
+        assert all(np.isnan(values).all() for values in scores.scalars.values())
+        assert np.isfinite(scores.box_iou[0]).all()
+        assert all(np.isfinite(values[0]).all() for values in scores.box_scalars.values())
+        assert np.isfinite(scores.area_mass[0])
+
+
+def drawn_maps(seed, *, flat):
+    """Three maps on a grid of 8 x 9, the last without a positive value, and the other images' coverage."""
+    generator = np.random.default_rng(seed)
+    maps = generator.normal(size=(3, 8, 9))
+    maps[2] = -np.abs(maps[2])
+    if flat:
+        maps[0] = 0.25
+    return maps, generator.random((8, 9)) * 5

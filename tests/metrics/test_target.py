@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
 from ssl_attn.errors import UsageError
-from ssl_attn.geometry import Placement
+from ssl_attn.geometry import Placement, union_coverage
 from ssl_attn.metrics.target import MIN_VISIBLE_FRACTION, build_target
 
 FULL = Placement(1.0, 0.0, 1.0, 0.0)
@@ -126,6 +126,57 @@ def test_coverage_is_that_of_the_union_and_the_kept_boxes():
     target = build_target(boxes, CROPPED, grid_h=14, grid_w=12)
     expected = [target.union_coverage, target.box_coverage[0], target.box_coverage[2]]
     np.testing.assert_array_equal(target.coverage, expected)
+
+
+class TestDistractors:
+    BOXES = np.array(
+        [[0.3, 0.1, 0.2, 0.3], [0.25, 0.5, 0.4, 0.3], [0.0, 0.0, 0.1, 0.1], [0.4, 0.2, 0.3, 0.3], [0.0, 0.5, 0.1, 0.1]]
+    )
+    ROLES = np.array([False, True, True, False, False])
+
+    def test_the_union_is_that_of_the_features_alone(self):
+        target = build_target(self.BOXES, CROPPED, grid_h=14, grid_w=12, distractor=self.ROLES)
+        features = build_target(self.BOXES[~self.ROLES], CROPPED, grid_h=14, grid_w=12)
+        np.testing.assert_array_equal(target.union, features.union)
+        np.testing.assert_array_equal(target.union_coverage, features.union_coverage)
+        assert (target.area, target.area_grid, target.area_grown) == (
+            features.area, features.area_grid, features.area_grown,
+        )  # fmt: skip
+        assert target.kept.tolist() == [True, True, False, True, False]
+        assert target.in_union.tolist() == [True, False, False, True, False]
+        np.testing.assert_allclose(target.soft.grid[[0, 1, 3]], features.soft.grid, rtol=1e-12)
+
+    def test_every_kept_box_is_a_target_of_its_own(self):
+        target = build_target(self.BOXES, CROPPED, grid_h=14, grid_w=12, distractor=self.ROLES)
+        every = build_target(self.BOXES, CROPPED, grid_h=14, grid_w=12)
+        np.testing.assert_array_equal(target.boxes, every.boxes)
+        np.testing.assert_array_equal(target.coverage[1:], every.coverage[1:])
+        np.testing.assert_array_equal(target.target_area_grid[1:], every.target_area_grid[1:])
+        np.testing.assert_allclose(target.soft.grid[1:], every.soft.grid[1:], rtol=1e-12)
+        of_boxes = [1, 2, 3, 5, 6, 7]  # exact, then grown, the union first in each
+        np.testing.assert_array_equal(target.pointing_masks[of_boxes], every.pointing_masks[of_boxes])
+        assert target.masks.sizes.tolist() == [target.union.sum(), *target.boxes[target.kept].sum(axis=(1, 2))]
+
+    def test_features_are_told_from_distractors_too_and_a_distractor_from_all_but_itself_and_the_features(self):
+        target = build_target(self.BOXES, FULL, grid_h=14, grid_w=12, distractor=self.ROLES)
+        assert target.outside.of_target.tolist() == [0, 0, 1, 2, 0, 0]
+        for place, among in enumerate(([0, 3, 4], [0, 1, 3, 4], [0, 2, 3, 4])):
+            inside = union_coverage(self.BOXES[among], 14, 12)
+            np.testing.assert_allclose(target.outside.shares[place], 1 - inside, atol=1e-12)
+
+    def test_an_image_of_distractors_alone_has_targets_and_no_union(self):
+        target = build_target(self.BOXES[1:3], FULL, grid_h=14, grid_w=12, distractor=self.ROLES[1:3])
+        assert not target.has_union
+        assert not target.union.any()
+        assert target.area == target.area_grid == target.area_grown == 0
+        np.testing.assert_array_equal(target.coverage, target.box_coverage)
+        assert len(target.target_area_grid) == len(target.masks.sizes) == len(target.soft.grid) == 2
+        assert len(target.pointing_masks) == 4
+        assert target.outside.of_target.tolist() == [1, 2]
+
+    def test_there_is_a_role_for_each_box(self):
+        with pytest.raises(UsageError, match="expected the role of each of 5 boxes"):
+            build_target(self.BOXES, FULL, grid_h=14, grid_w=12, distractor=self.ROLES[:3])
 
 
 def test_other_images_coverage_must_be_on_the_grid():

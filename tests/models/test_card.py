@@ -13,6 +13,7 @@ from ssl_attn.methods import METHODS
 from ssl_attn.models.card import ARCHITECTURES, CARDS, FAMILIES, MODEL_TYPES, VerdictName
 from ssl_attn.models.layout import Readout
 from ssl_attn.models.preprocessing import read_preprocessing
+from ssl_attn.models.variants import trained_variant
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
@@ -56,6 +57,15 @@ class TestCard:
         assert card.licence
         assert card.label
 
+    def test_has_variants_by_strategy_and_seed_in_folders_of_their_own(self, card):
+        assert [trained_variant(variant).name for variant in card.variants] == list(card.variants)
+        assert len(set(card.variants)) == len(card.variants)
+        assert card.bundled or not card.variants
+        folders = (
+            {variant: card.folder / variant for variant in card.variants} if card.variants else {"frozen": card.folder}
+        )
+        assert card.folders == (folders if card.bundled else {})
+
     def test_writes_down_no_revision(self, card):
         assert not re.search(r"[0-9a-f]{40}", repr(card))
 
@@ -83,10 +93,14 @@ def test_default_methods_and_their_verdicts(card, method, verdict):
     assert (first.method, first.verdict) == (method, verdict)
 
 
-@pytest.mark.parametrize("card", [card for card in CARDS.values() if card.bundled], ids=lambda card: card.name)
-def test_a_bundled_card_states_the_input_of_its_checkpoint(card):
-    assert card.folder is not None
-    assert read_preprocessing(card.folder / "preprocessor_config.json").input_size == card.input_size
+_BUNDLED = [(card, folder) for card in CARDS.values() for folder in card.folders.values()]
+
+
+@pytest.mark.parametrize(
+    ("card", "folder"), _BUNDLED, ids=[f"{folder.parent.name}/{folder.name}" for _, folder in _BUNDLED]
+)
+def test_a_bundled_card_states_the_input_of_its_checkpoint(card, folder):
+    assert read_preprocessing(folder / "preprocessor_config.json").input_size == card.input_size
 
 
 def test_a_checkpoint_without_card_goes_to_the_first_family_that_takes_it():

@@ -31,6 +31,12 @@ def test_models_lists_every_card_with_its_verdicts(run):
     assert "gradcam: correct" in output
 
 
+def test_models_lists_the_variants_of_a_card(run):
+    output = run("models")
+    assert all(f":{variant}" in output for variant in CARDS["facade_twin"].variants)
+    assert "bundled, 9 variants" in output
+
+
 def test_models_as_json(run):
     cards = {card["name"]: card for card in json.loads(run("models", "--json"))}
     assert list(cards) == list(CARDS)
@@ -74,6 +80,19 @@ class TestDoctor:
         states = {state["name"]: state["status"] for state in report["models"]}
         assert list(states) == list(CARDS)
         assert (states["dinov3"], states["clip"], states["mae"]) == ("gated", "cached", "unreachable")
+
+    def test_bundled_weights_that_are_missing_are_named(self, run, tmp_path, monkeypatch):
+        monkeypatch.setattr("ssl_attn.models.card.resources.files", lambda _package: tmp_path)
+        weights = tmp_path / "demo" / "weights"
+        present = [weights / "facade_vit", *(weights / "facade_twin" / v for v in CARDS["facade_twin"].variants[1:])]
+        for folder in present:
+            folder.mkdir(parents=True)
+            (folder / "model.safetensors").touch()
+        states = {state["name"]: state for state in json.loads(run("doctor", "--json"))["models"]}
+        assert states["facade_vit"]["status"] == "local"
+        assert states["facade_resnet"]["status"] == states["facade_twin"]["status"] == "missing"
+        assert states["facade_twin"]["detail"].startswith("without honest.s0; ")
+        assert "ssl-attn demo train" in states["facade_resnet"]["detail"]
 
     def test_a_missing_package_is_named(self, run, monkeypatch):
         packages = [cli.Package("torch", "2.13.0", required=True), cli.Package("captum", "", required=False)]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 LANDSCAPE, PORTRAIT, UNMARKED = "picture-00.png", "picture-01.png", "picture-09.png"
+SIGN = "picture-02.png"
 
 
 def asked(store, sql: str) -> pl.DataFrame:
@@ -141,6 +142,19 @@ def test_choosing_a_box_shows_what_resembles_it(opened, dashboard_store):
     assert heat["title"].startswith("Cosine similarity to ")
     assert f"{side} × {side} patches" in heat["title"]
     assert sent(app)["selected"] == box["box_id"]
+
+
+def test_distractors_are_named_as_such_and_come_after_the_features(opened, dashboard_store):
+    image = image_id(dashboard_store, SIGN)
+    app = opened(dashboard_store, "image", image=image)
+    listed = app.dataframe[0].value["name"].to_list()
+    assert listed[-1] == "sign (distractor)"
+    assert not any("distractor" in name for name in listed[:-1])
+    drawn = sent(app)["boxes"]
+    assert {box["name"] for box in drawn if box["distractor"]} == {"sign (distractor)"}
+    areas = [box["width"] * box["height"] for box in drawn]
+    assert areas == sorted(areas, reverse=True)
+    assert [box["name"] for box in drawn] != listed, "the sign must be larger than a feature"
 
 
 def test_a_box_of_another_image_is_dropped_from_the_url(opened, dashboard_store):

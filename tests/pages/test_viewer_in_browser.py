@@ -166,6 +166,18 @@ def test_a_row_of_the_leaderboard_drives_the_url(tab, address):
     assert tab.left_machine == []
 
 
+def test_a_distractor_is_dashed_and_a_feature_is_not(tab, address, dashboard_store):
+    image = asked(dashboard_store, "SELECT image_id FROM images WHERE path LIKE '%picture-02.png'").item()
+    tab.goto(f"{address}/image?image={image}")
+    tab.locator(".viewer .box").first.wait_for()
+    dashes = {
+        box.get_attribute("aria-label").split(",")[0]: box.evaluate("box => getComputedStyle(box).strokeDasharray")
+        for box in tab.locator(".viewer .box").all()
+    }
+    assert {name for name, dash in dashes.items() if dash != "none"} == {"sign (distractor)"}
+    assert len(dashes) > 1
+
+
 @pytest.mark.parametrize(("view", "cells"), [("squash", "smooth"), ("processor", "patches")])
 def test_the_browser_draws_what_overlay_draws(tab, address, dashboard_store, view, cells):
     """Two implementations of one drawing, pixel by pixel; rounding may differ by a step of the colour table."""

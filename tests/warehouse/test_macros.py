@@ -143,7 +143,7 @@ def test_features_are_means_of_their_boxes_and_few_have_no_interval(catalog):
         """,
         MODEL,
     )
-    assert [row[0] for row in found] == ["door", "tower", "window"]
+    assert [row[0] for row in found] == ["door", "sign", "tower", "window"]
     for feature, _, value, n, sources, low in found:
         query = """
             SELECT avg(iou[50]), count(iou) FROM box_scores WHERE model = ? AND method = 'rollout' AND feature_type = ?
@@ -211,8 +211,10 @@ def test_every_metric_of_an_image_is_a_row_with_its_chance(catalog):
     )
     assert union["kl"] == (-1, kl, null)
     assert union["density"][2] is None
-    boxes = rows(catalog, f"SELECT box_id, energy FROM box_scores {where} ORDER BY 1")
+    boxes = rows(catalog, f"SELECT box_id, energy FROM box_scores {where} ORDER BY feature_type = 'sign', box_id")
     assert [(box, value) for box, metric, _, value, _ in found if box and metric == "energy"] == boxes
+    query = f"SELECT DISTINCT feature_type, distractor FROM image_metrics('picture-02.png', '{MODEL}') ORDER BY ALL"
+    assert rows(catalog, query) == [("", False), ("door", False), ("sign", True), ("tower", False), ("window", False)]
     assert all(level is not None for box, _, _, _, level in found if box)
     assert {model for (model,) in rows(catalog, "SELECT DISTINCT model FROM image_metrics('picture-02.png')")} == {
         "baseline", "tiny_dinov2_with_registers", "tiny_resnet", "tiny_siglip",
@@ -307,6 +309,7 @@ BREAKS = {
     "box_score_has_its_outcome": ("box_scores", "SELECT * REPLACE (NULL::FLOAT AS energy) FROM original"),
     "box_in_image": ("boxes", "SELECT * REPLACE (0.9 AS x, 0.5 AS width) FROM original"),
     "parent_is_known": ("feature_types", "SELECT * REPLACE (['nothing'] AS parent) FROM original"),
+    "union_is_of_features": ("feature_types", "SELECT * REPLACE (false AS distractor) FROM original"),
     "aggregate_adds_up": ("aggregates", "SELECT * REPLACE (n + 1 AS n) FROM original"),
     "chance_is_known": ("aggregates", "SELECT * REPLACE (NULL::FLOAT AS chance) FROM original"),
     "null_is_drawn": ("nulls", "FROM original WHERE NOT (metric = 'sim' AND box_id != '')"),
@@ -314,6 +317,7 @@ BREAKS = {
     "comparison_is_sound": ("comparisons", "SELECT * REPLACE (0.0 AS p) FROM original"),
     "layer_choice_is_sound": ("layer_choices", "SELECT * REPLACE (picks[2:] AS picks) FROM original"),
     "head_ranks_add_up": ("head_ranks", "FROM original WHERE head != 1"),
+    "accuracy_is_sound": ("accuracies", "SELECT * REPLACE (0.5 AS accuracy) FROM original"),
     "one_model_one_revision": (
         "models",
         "FROM original UNION ALL BY NAME SELECT * REPLACE ('other' AS weights_sha256) FROM original",
@@ -322,6 +326,18 @@ BREAKS = {
 """A table of each check, and what to do to it that the check must find."""
 
 MORE_BREAKS = [
+    ("parent_is_known", "feature_types", "SELECT * REPLACE (feature_type = 'opening' AS distractor) FROM original"),
+    ("union_is_of_features", "feature_types", "SELECT * REPLACE (feature_type = 'door' AS distractor) FROM original"),
+    ("union_is_of_features", "boxes", "FROM original WHERE feature_type != 'tower'"),
+    ("union_is_of_features", "box_scores", "FROM original WHERE feature_type != 'tower' OR head != -1"),
+    (
+        "union_is_of_features",
+        "scores",
+        "SELECT * REPLACE (boxes + 1 AS boxes, boxes_left_out - 1 AS boxes_left_out) FROM original",
+    ),
+    ("union_is_of_features", "scores", "SELECT * REPLACE (boxes_left_out + 1 AS boxes_left_out) FROM original"),
+    ("union_is_of_features", "scores", "SELECT * REPLACE ('no_box' AS outcome) FROM original"),
+    ("aggregate_adds_up", "feature_types", "SELECT * REPLACE (false AS distractor) FROM original"),
     ("score_in_range", "scores", "SELECT * REPLACE ('nan'::FLOAT AS nss) FROM original"),
     ("score_in_range", "scores", "SELECT * REPLACE (iou[2:] AS iou) FROM original"),
     ("score_has_its_outcome", "scores", "SELECT * REPLACE ('no_box' AS outcome) FROM original"),
@@ -344,6 +360,17 @@ MORE_BREAKS = [
     ("layer_choice_is_sound", "layer_choices", "SELECT * REPLACE (best_mean + 1 AS last_mean) FROM original"),
     ("layer_choice_is_sound", "layer_choices", "SELECT * REPLACE (best_mean - 1 AS last_mean) FROM original"),
     ("head_ranks_add_up", "head_ranks", "SELECT * REPLACE (mean_rank + 1 AS mean_rank) FROM original"),
+    ("accuracy_is_sound", "accuracies", "SELECT * REPLACE ('unknown' AS model) FROM original"),
+    (
+        "accuracy_is_sound",
+        "accuracies",
+        "SELECT * REPLACE (101 AS correct, 1.01 AS accuracy, 1.01 AS ci_high) FROM original",
+    ),
+    ("accuracy_is_sound", "accuracies", "SELECT * REPLACE (0.99 AS ci_low) FROM original"),
+    ("accuracy_is_sound", "accuracies", "SELECT * REPLACE (NULL::DOUBLE AS ci_high) FROM original"),
+    ("accuracy_is_sound", "accuracies", "SELECT * REPLACE (-0.1 AS untrained_accuracy) FROM original"),
+    ("accuracy_is_sound", "accuracies", "SELECT * REPLACE (0.0 AS chance) FROM original"),
+    ("accuracy_is_sound", "accuracies", "FROM original UNION ALL BY NAME (FROM original LIMIT 1)"),
     ("null_is_drawn", "nulls", "FROM original WHERE image_id != 'picture-04.png'"),
 ]
 

@@ -11,6 +11,7 @@ from ssl_attn.metrics import METRICS
 from ssl_attn.metrics.box_sizes import BOX_SIZES
 from ssl_attn.statistics.bootstrap import FEW
 from tests.reference_study import QUESTIONS
+from tests.scored_store import DISTRACTOR
 from warehouse.catalog import connect
 
 SERIES = "model, variant, method, view, input_size, params_id"
@@ -153,7 +154,7 @@ class TestBreakdowns:
         where = "WHERE model = 'beta'"
         rolled = {row["feature_type"]: row for row in records(catalog, f"FROM feature_rollup('energy') {where}")}
         alone = {row["feature_type"]: row for row in records(catalog, f"FROM feature_breakdown('energy') {where}")}
-        assert {name for name, row in rolled.items() if row["narrower"]} == {"type-001", "type-002", "type-003"}
+        assert {name for name, row in rolled.items() if row["narrower"]} == {"type-001", "type-003"}
         for name, row in rolled.items():
             if not row["narrower"]:
                 assert all(row[column] == alone[name][column] for column in ("value", "n", "ci_low"))
@@ -161,6 +162,25 @@ class TestBreakdowns:
         assert rolled["type-001"]["n"] == sum(part["n"] for part in parts)
         mean = sum(part["n"] * part["value"] for part in parts) / rolled["type-001"]["n"]
         assert rolled["type-001"]["value"] == pytest.approx(mean, rel=1e-5)
+
+    @pytest.mark.parametrize(
+        "macro", ["feature_breakdown('energy')", "feature_rollup('energy')", "head_features('beta', 'iou')"]
+    )
+    def test_distractors_are_told_apart_and_come_last(self, catalog, macro):
+        found = rows(catalog, f"SELECT feature_type, distractor FROM {macro} WHERE model = 'beta' AND layer = 1")
+        assert {name for name, distractor in found if distractor} == {DISTRACTOR}
+        of_one_place = [distractor for _, distractor in found[:10]]
+        assert of_one_place == [False] * 9 + [True]
+
+    def test_the_index_of_images_counts_features_and_distractors_apart(self, catalog, summarised):
+        boxes = summarised.study.box_rows()
+        for row in records(catalog, "FROM image_index"):
+            types = [box["feature_type"] for box in boxes if box["image_id"] == row["image_id"]]
+            features = [name for name in types if name != DISTRACTOR]
+            assert (row["boxes"], row["distractors"]) == (len(features), len(types) - len(features))
+            assert row["feature_types"] == sorted(set(features))
+            assert row["distractor_types"] == sorted(set(types) - set(features))
+        assert rows(catalog, "SELECT sum(distractors) > 1 FROM image_index") == [(True,)]
 
     def test_every_head_has_every_feature(self, catalog):
         found = records(catalog, "FROM head_features('beta', 'iou')")

@@ -65,7 +65,10 @@ class Heat:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """An expert box in fractions of the image, what it is, and what a reader may want to know of it."""
+    """An expert box in fractions of the image, what it is, and what a reader may want to know of it.
+
+    Boxes of distractors are dashed.
+    """
 
     id: str
     name: str
@@ -74,6 +77,7 @@ class Box:
     y: float
     width: float
     height: float
+    distractor: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,8 @@ def viewer(
         data={
             "picture": asdict(picture),
             "heat": None if heat is None else _heat(heat),
-            "boxes": [asdict(box) for box in boxes],
+            # The largest first, so that small ones stay within reach of a pointer.
+            "boxes": [asdict(box) for box in sorted(boxes, key=lambda box: -box.width * box.height)],
             "selected": selected,
             "drawing": {
                 **asdict(drawing),

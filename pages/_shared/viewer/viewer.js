@@ -106,7 +106,7 @@ function update(view) {
   paint(view)
 }
 
-// Boxes: SVG rectangles over the picture, the largest first so that small ones stay within reach.
+// Boxes: SVG rectangles over the picture, in the order in which they come; what a model should not look at is dashed.
 
 function placeBoxes(view, boxes, selected) {
   const wanted = new Set(boxes.map((box) => box.id))
@@ -126,6 +126,7 @@ function placeBoxes(view, boxes, selected) {
     made.box = box
     for (const shape of [made.shadow, made.rect]) {
       for (const side of ["x", "y", "width", "height"]) shape.setAttribute(side, box[side])
+      shape.classList.toggle("distractor", box.distractor)
     }
     made.rect.setAttribute("aria-label", [box.name, box.detail].filter(Boolean).join(", "))
     made.rect.setAttribute("aria-pressed", String(box.id === selected))

@@ -1,5 +1,6 @@
 -- One row per map of one image, target and metric that has a number: its value and chance level. box_id is empty for the union
--- of the image's boxes. of_model leaves the maps of one model; thresholded metrics stand at one percentile.
+-- of the image's features; then come its features and its distractors. of_model leaves the maps of one model; thresholded metrics
+-- stand at one percentile.
 CREATE OR REPLACE MACRO image_metrics(of_image, of_model := NULL, at_percentile := 90) AS TABLE
 WITH wide AS (
     SELECT
@@ -32,9 +33,12 @@ SELECT
     CASE WHEN t.thresholded THEN at_percentile ELSE -1 END::SMALLINT AS percentile,
     coalesce(closed_form_chance(
         l.metric, at_percentile, l.visible_pixels, l.area, l.area_grid, l.area_grown, l.area_mass, l.area_above_mean
-    ), n.mean) AS chance
+    ), n.mean) AS chance,
+    coalesce(f.distractor, false) AS distractor
 FROM long AS l
 JOIN metrics AS t USING (metric)
 LEFT JOIN nulls AS n USING (dataset, view, input_size, frame, image_id, box_id, metric)
+LEFT JOIN feature_types AS f ON f.dataset = l.dataset AND f.feature_type = l.feature_type
 ORDER BY
-    l.dataset, l.model, l.variant, l.method, l.view, l.input_size, l.params_id, l.target_id, l.layer, l.head, l.box_id, l.metric;
+    l.dataset, l.model, l.variant, l.method, l.view, l.input_size, l.params_id, l.target_id, l.layer, l.head,
+    coalesce(f.distractor, false), l.box_id, l.metric;

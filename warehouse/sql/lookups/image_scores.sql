@@ -1,4 +1,4 @@
--- One row per map of one image: every metric against the union of its boxes, thresholded ones at a percentile, with the chance
+-- One row per map of one image: every metric against the union of its features, thresholded ones at a percentile, with the chance
 -- levels of IoU and energy. image_metrics has those of all metrics, one a row.
 CREATE OR REPLACE MACRO image_scores(of_image, at_percentile := 90) AS TABLE
 SELECT

@@ -1,6 +1,6 @@
 -- One row per map series and feature type, at one layer (the last by default), all heads fused, scored box by box, best first
--- in each type. With baselines := true the model-free baselines stand beside them. few: fewer than 20 sources, an interval to
--- be wary of.
+-- in each type; features first, then distractors, which a model should not look at. With baselines := true the model-free
+-- baselines stand beside them. few: fewer than 20 sources, an interval to be wary of.
 CREATE OR REPLACE MACRO feature_breakdown(of_metric, at_percentile := NULL, at_layer := NULL, baselines := false) AS TABLE
 WITH asked AS MATERIALIZED (
     SELECT known_metric(of_metric, 'feature_type') AS metric, known_percentile(of_metric, at_percentile, 'feature_type') AS percentile,
@@ -15,4 +15,4 @@ LEFT JOIN metrics AS t ON t.metric = p.metric
 WHERE p.metric = of_metric AND p.percentile = coalesce(at_percentile, p.percentile)
     AND p.layer = CASE WHEN p.baseline = '' THEN coalesce(q.layer, s.layer) ELSE s.layer END
     AND (baselines OR p.baseline = '')
-ORDER BY p.dataset, p.feature_type, towards_better(t.direction) * p.mean DESC NULLS LAST, p.model, p.variant, p.method, p.view;
+ORDER BY p.dataset, p.distractor, p.feature_type, towards_better(t.direction) * p.mean DESC NULLS LAST, p.model, p.variant, p.method, p.view;

@@ -1,5 +1,5 @@
--- As feature_breakdown, each feature type together with all its narrower ones, whose boxes count once. narrower: whether it
--- has any; the others have the same numbers as there.
+-- As feature_breakdown, each feature type together with all its narrower ones, whose boxes count once; features and distractors
+-- are never counted together. narrower: whether it has any; the others have the same numbers as there.
 CREATE OR REPLACE MACRO feature_rollup(of_metric, at_percentile := NULL, at_layer := NULL, baselines := false) AS TABLE
 WITH asked AS MATERIALIZED (
     SELECT known_metric(of_metric, 'feature_type') AS metric, known_percentile(of_metric, at_percentile, 'feature_type') AS percentile,
@@ -14,4 +14,4 @@ LEFT JOIN metrics AS t ON t.metric = p.metric
 WHERE p.metric = of_metric AND p.percentile = coalesce(at_percentile, p.percentile)
     AND p.layer = CASE WHEN p.baseline = '' THEN coalesce(q.layer, s.layer) ELSE s.layer END
     AND (baselines OR p.baseline = '')
-ORDER BY p.dataset, p.feature_type, towards_better(t.direction) * p.mean DESC NULLS LAST, p.model, p.variant, p.method, p.view;
+ORDER BY p.dataset, p.distractor, p.feature_type, towards_better(t.direction) * p.mean DESC NULLS LAST, p.model, p.variant, p.method, p.view;

@@ -1,5 +1,5 @@
 -- One row per map series and stratum of box size, from tiny to large, at one layer (the last by default), all heads fused,
--- scored box by box. With baselines := true the model-free baselines stand beside them.
+-- scored box by box, distractors left out. With baselines := true the model-free baselines stand beside them.
 CREATE OR REPLACE MACRO size_breakdown(of_metric, at_percentile := NULL, at_layer := NULL, baselines := false) AS TABLE
 WITH asked AS MATERIALIZED (
     SELECT known_metric(of_metric, 'box_size') AS metric, known_percentile(of_metric, at_percentile, 'box_size') AS percentile,

@@ -1,4 +1,4 @@
--- One row per map series, metric, percentile, layer and stratum of box size, scored box by box: boxes below 0.25 % of the
+-- One row per map series, metric, percentile, layer and stratum of box size, scored box by box: features below 0.25 % of the
 -- image's area are tiny (size_order 1), below 1 % small (2), below 4 % medium (3), the others large (4).
 CREATE OR REPLACE VIEW size_profile AS
 SELECT

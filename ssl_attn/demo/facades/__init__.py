@@ -1,0 +1,1 @@
+"""Synthetic facades: pictures of buildings in four styles, with the exact box of everything that tells the style."""

@@ -1,0 +1,18 @@
+"""Which facades serve what: ranges of indices of one seed that no two purposes share."""
+
+from __future__ import annotations
+
+GENERATOR_SEED = 0
+"""The seed of every facade that is trained on, tested on or shown."""
+
+SHOWN = range(5_000)
+"""Facades that the reader hands out; no model has learned from them."""
+
+HELD_OUT = range(5_000, 5_600)
+"""Facades on which accuracies and energies of the demo's models are measured."""
+
+PROBING = range(6_000, 8_000)
+"""Facades that linear probes are fitted on; no model has learned from them either."""
+
+TRAINING = range(10_000, 26_000)
+"""Facades that models learn from."""
