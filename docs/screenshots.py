@@ -105,7 +105,7 @@ def draw_facades() -> None:
         left = gap + place % row * (cell + gap) + (cell - picture.width) // 2
         top = gap + place // row * (cell + gap) + (cell - picture.height) // 2
         sheet.paste(picture, (left, top))
-    sheet.save(_picture("facades", "light"))
+    sheet.quantize(256).save(_picture("facades", "light"), optimize=True)
 
 
 def _picture(name: str, scheme: Literal["light", "dark"]) -> Path:
