@@ -268,7 +268,7 @@ def _range(frame: pl.DataFrame, strategy: str, form: str = "{:.1%}") -> str:
 def _changes(with_mark: pl.DataFrame, without: pl.DataFrame) -> list[str]:
     """By how many points each strategy changes when the stamp is left out, over its seeds."""
     both = with_mark.join(without, on=("strategy", "train_seed"), suffix="_plain")
-    both = both.with_columns(100 * (pl.col("value_plain") - pl.col("value")).alias("value"))
+    both = both.with_columns((100 * (pl.col("value_plain") - pl.col("value"))).alias("value"))
     return [f"{strategy} {_range(both, strategy, '{:+.1f}')} points" for strategy in OWN_DATA]
 
 

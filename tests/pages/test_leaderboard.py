@@ -122,7 +122,8 @@ def test_the_chosen_series_drives_the_lower_charts(opened, dashboard_store):
     expected = asked(
         dashboard_store,
         f"SELECT value FROM feature_breakdown('iou', 90) WHERE view = 'squash' AND method = 'cls' "
-        f"AND model = '{row['model']}' AND variant = '{row['variant']}' ORDER BY value DESC NULLS LAST, feature_type",
+        f"AND model = '{row['model']}' AND variant = '{row['variant']}' "
+        "ORDER BY distractor, value DESC NULLS LAST, feature_type",
     )
     assert figure(app, "by-feature")["data"][0]["x"] == pytest.approx(expected["value"].to_list())
     assert any(row["model"] in heading.value for heading in app.subheader)

@@ -37,7 +37,11 @@ def test_recall_precision_and_share_follow_from_iou(catalog, image):
         WHERE m.image_id = ? AND m.model = 'tiny_siglip' AND m.method = 'received' AND m.head = 1 AND m.layer = 1
     """
     ((values, grid_h, grid_w, *curves),) = catalog.execute(query, [image]).fetchall()
-    boxes = catalog.execute("SELECT x, y, width, height FROM boxes WHERE image_id = ?", [image]).fetchall()
+    marked = """
+        SELECT x, y, width, height FROM boxes JOIN feature_types USING (dataset, feature_type)
+        WHERE image_id = ? AND NOT distractor
+    """
+    boxes = catalog.execute(marked, [image]).fetchall()
     canvas = to_canvas(np.array(values, dtype=np.float64).reshape(1, grid_h, grid_w))[0]
     assert len(boxes) > 0
     for percentile in (1, 30, 50, 75, 90, 99):

@@ -30,7 +30,6 @@ from ssl_attn.demo.zoo.objectives.self_distillation import (
     cross_view_loss,
     read_options,
 )
-from ssl_attn.demo.zoo.positions import start_positions
 from ssl_attn.demo.zoo.tokenizer import IDS, SPECIAL, word_tokenizer
 
 if TYPE_CHECKING:
@@ -151,7 +150,6 @@ def build(recipe: Recipe, seed: int) -> Contrast:
         "vision_config": recipe.config["vision_config"] | {"image_size": recipe.input_size},
     }
     model = AutoModel.from_config(AutoConfig.for_model(recipe.model_type, **settings))
-    start_positions(model.vision_model)
     if hasattr(model, "logit_bias"):
         with torch.no_grad():
             model.logit_scale.fill_(_FIRST_SIGMOID_SCALE)

@@ -20,7 +20,6 @@ from transformers import AutoConfig, AutoModel
 
 from ssl_attn.demo.zoo.augmentation import random_views
 from ssl_attn.demo.zoo.objective import Objective
-from ssl_attn.demo.zoo.positions import start_positions
 from ssl_attn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -286,7 +285,6 @@ def build(recipe: Recipe, seed: int) -> SelfDistillation:
     """An untrained student of the recipe's `model_type`, and its teacher."""
     config = AutoConfig.for_model(recipe.model_type, image_size=recipe.input_size, **recipe.config)
     model = AutoModel.from_config(config)
-    start_positions(model)
     return SelfDistillation(model, read_options(Options, recipe.options, recipe.name))
 
 
