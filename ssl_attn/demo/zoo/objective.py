@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -35,7 +36,7 @@ class Batch:
     indices: torch.Tensor
 
 
-class Objective(nn.Module):
+class Objective(nn.Module, ABC):
     """A model and all that its training needs beside it: heads, teachers, centres.
 
     The state dictionary holds everything that a resumed run needs. What is not learned by gradients asks for none.
@@ -43,12 +44,12 @@ class Objective(nn.Module):
 
     model: PreTrainedModel
 
+    @abstractmethod
     def loss(self, batch: Batch, progress: float, rng: np.random.Generator) -> torch.Tensor:
         """The scalar to make small; `progress` is the share of all steps that are done.
 
         All chance comes from `rng`, or from torch's global generator, which is seeded from it before every step.
         """
-        raise NotImplementedError
 
     def after_step(self, progress: float) -> None:
         """What follows an optimiser's step, such as moving a teacher towards its student; by default nothing."""

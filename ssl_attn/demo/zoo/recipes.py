@@ -22,6 +22,9 @@ _TEXT: dict[str, Any] = {
     "num_attention_heads": 3,
 }
 
+_SCHEDULE: dict[str, Any] = {"input_size": _SIDE, "batch": 64, "learning_rate": 1e-3, "matrix_rate": 3e-3}
+"""What most of the transformers have in common."""
+
 _STYLES = "cross-entropy of the style. Labels are styles alone"
 _SELF_DISTILLATION = (
     "self-distillation: a student predicts, from crops of a picture, what the moving average of itself makes of larger "
@@ -35,11 +38,8 @@ _ZOO = (
         objective="self_distillation",
         model_type="dinov2_with_registers",
         config=_BODY | {"mlp_ratio": 3, "num_register_tokens": 4},
-        input_size=_SIDE,
+        **_SCHEDULE,
         steps=1_300,
-        batch=64,
-        learning_rate=1e-3,
-        matrix_rate=3e-3,
         weight_decay=0.04,
         warmup=150,
         options={"early_scale": 2 / 3},
@@ -50,11 +50,8 @@ _ZOO = (
         objective="self_distillation",
         model_type="dinov3_vit",
         config=_BODY | {"intermediate_size": 288, "num_register_tokens": 4},
-        input_size=_SIDE,
+        **_SCHEDULE,
         steps=1_300,
-        batch=64,
-        learning_rate=1e-3,
-        matrix_rate=3e-3,
         weight_decay=0.04,
         warmup=150,
         options={"early_scale": 2 / 3},
@@ -88,11 +85,8 @@ _ZOO = (
         objective="contrastive",
         model_type="clip",
         config={"vision_config": _BODY | {"intermediate_size": 288}, "text_config": _TEXT, "projection_dim": 96},
-        input_size=_SIDE,
+        **_SCHEDULE,
         steps=2_500,
-        batch=64,
-        learning_rate=1e-3,
-        matrix_rate=3e-3,
     ),
     Recipe(
         name="facade_siglip",
@@ -101,11 +95,8 @@ _ZOO = (
         objective="contrastive",
         model_type="siglip",
         config={"vision_config": _BODY | {"intermediate_size": 288}, "text_config": _TEXT},
-        input_size=_SIDE,
+        **_SCHEDULE,
         steps=2_500,
-        batch=64,
-        learning_rate=1e-3,
-        matrix_rate=3e-3,
     ),
     Recipe(
         name="facade_siglip2",
@@ -114,11 +105,8 @@ _ZOO = (
         objective="contrastive",
         model_type="siglip",
         config={"vision_config": _BODY | {"intermediate_size": 288}, "text_config": _TEXT},
-        input_size=_SIDE,
+        **_SCHEDULE,
         steps=1_800,
-        batch=64,
-        learning_rate=1e-3,
-        matrix_rate=3e-3,
         options={"self_distillation": 1.0},
     ),
     Recipe(
@@ -139,11 +127,8 @@ _ZOO = (
         objective="classification",
         model_type="vit",
         config=_VIT,
-        input_size=_SIDE,
+        **_SCHEDULE,
         steps=3_000,
-        batch=64,
-        learning_rate=1e-3,
-        matrix_rate=3e-3,
         warmup=300,
         options={"patches": {"share": 0.5, "block": 1}},
     ),
@@ -164,11 +149,8 @@ _TWIN = Recipe(
     objective="classification",
     model_type="vit",
     config=_VIT | {"num_hidden_layers": 4},
-    input_size=_SIDE,
+    **_SCHEDULE,
     steps=3_000,
-    batch=64,
-    learning_rate=1e-3,
-    matrix_rate=3e-3,
     warmup=300,
     # Corners stay, and pictures are hardly cropped: a stamp that is hidden at times would teach to do without it.
     options={"patches": {"share": 0.4, "block": 1, "corner": 3}, "views": {"area": (0.9, 1.0)}},
