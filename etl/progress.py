@@ -92,7 +92,8 @@ def drawn(*, steps: int = 0) -> Iterator[Progress]:
         def advance(self, count: int = 1) -> None:
             bars.advance(self.id, count)
             task = bars.tasks[bars.task_ids.index(self.id)]
-            if task.speed:
+            # What an earlier run left is ready at once, and has no rate.
+            if task.speed and (task.elapsed or 0.0) > 1.0:
                 bars.update(self.id, rate=f"{task.speed:,.1f} {self.unit}/s")
             if steps and task.finished:
                 bars.update(self.id, visible=False)

@@ -72,14 +72,15 @@ def _equal_accuracy(told: pl.DataFrame, query: Query) -> None:
             "- **shortcut** learned from the same pictures with the stamp of an archive in a corner. Each style has an "
             "archive of its own, so the stamp gives the style away.\n"
             "- **augmented** saw the stamp in half of its lessons only.\n\n"
-            f"Asked about {own['n'][0]} new pictures of the kind that it learned from, every one of them is right in "
-            f"{low:.1%} to {high:.1%}. **By accuracy, all are equally good.**"
+            f"Asked about {own['n'][0]:,} new pictures of the kind that it learned from, every one of them is right in "
+            f"{low:.1%} to {high:.1%}. **By accuracy, all are equally good.** Bars are 95 % Wilson "
+            "intervals of accuracies, and bootstrap intervals of all that follows."
         )
     with pictures, st.container(key="figure-pictures"):
         _pair()
     _chart(
         _dots(own),
-        axis="Accuracy on held-out pictures of its own kind, with 95 % Wilson intervals",
+        axis="Accuracy on pictures of its own kind",
         key="own",
         percent=True,
     )
@@ -183,7 +184,7 @@ def _mark_removed(told: pl.DataFrame, query: Query) -> None:
     with st.container(key="figure-removed"):
         _chart(
             _dots(both, pl.format("{}, {}", "strategy", "kind")),
-            axis="Accuracy on held-out pictures, with 95 % Wilson intervals",
+            axis="Accuracy on new pictures",
             key="removed",
             percent=True,
             groups=groups,

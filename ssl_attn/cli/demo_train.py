@@ -80,8 +80,9 @@ def train(
 
 
 def _pictures(recipe: Recipe, splits: Splits) -> int:
-    """How many pictures training and judging a model take."""
-    return sum(len(indices) for indices, _ in splits.needed(recipe)) + len(recipe.training) * len(recipe.marks)
+    """How many facades training and judging a model take, each as often as it is drawn or described."""
+    judged = sum(len(indices) for indices, _ in splits.needed(recipe))
+    return judged + len(recipe.training) * (len(recipe.marks) + recipe.captions)
 
 
 def _command(recipe: Recipe, seed: int, threads: int) -> str:

@@ -15,7 +15,7 @@ from PIL import Image
 from ssl_attn.datasets.facade import read_facade, read_marked_facade
 from ssl_attn.demo.cache import cache_folder
 from ssl_attn.demo.facades.facade import draw_facade
-from ssl_attn.demo.facades.splits import GENERATOR_SEED, HELD_OUT, PROBING, SHOWN, TRAINING
+from ssl_attn.demo.facades.splits import GENERATOR_SEED, HELD_OUT, PROBING, SHOWN, TRAINING, TUNING
 from ssl_attn.demo.facades.styles import FEATURE_TYPES, STYLES
 from ssl_attn.errors import SslAttnError, UsageError
 
@@ -134,7 +134,7 @@ def test_distractors_are_those_that_tell_nothing_of_the_style():
 
 
 def test_no_facade_serves_two_purposes():
-    ranges = (SHOWN, HELD_OUT, PROBING, TRAINING)
+    ranges = (SHOWN, TUNING, PROBING, HELD_OUT, TRAINING)
     assert all(first.stop <= second.start for first, second in itertools.pairwise(ranges))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from ssl_attn.demo.facades.splits import HELD_OUT
 from ssl_attn.demo.zoo.evaluation import Splits, load_trained, map_energies
 from ssl_attn.demo.zoo.protocol import Reading
 from ssl_attn.demo.zoo.publication import WEIGHTS
@@ -48,7 +49,7 @@ STATEMENTS = {
 
 @pytest.fixture(scope="module")
 def splits(tmp_path_factory) -> Splits:
-    return Splits(tmp_path_factory.mktemp("pictures"), held_out=range(5_000, 5_060))
+    return Splits(tmp_path_factory.mktemp("pictures"), held_out=HELD_OUT[:60])
 
 
 def densities(name: str, method: str, splits: Splits, *, marked: bool) -> dict[str, np.ndarray]:

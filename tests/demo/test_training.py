@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from ssl_attn.demo.facades.facade import compose
+from ssl_attn.demo.facades.splits import GENERATOR_SEED
 from ssl_attn.demo.zoo.augmentation import model_inputs, random_views
+from ssl_attn.demo.zoo.captions import attributes_of
 from ssl_attn.demo.zoo.objective import OBJECTIVES, build_objective
 from ssl_attn.demo.zoo.patch_dropout import PatchDropout, kept_patches
 from ssl_attn.demo.zoo.pictures import TrainingPictures, labels, load_pictures
@@ -31,17 +34,14 @@ ONE_EACH = ("facade_vit", "facade_resnet", "facade_mae", "facade_dinov2", "facad
 STILL = {"brightness": 0.0, "contrast": 0.0, "colour": 0.0}
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    """What objectives keep of the facades goes to a folder of the test."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-
-
 def noise(recipe: Recipe) -> TrainingPictures:
     rng = np.random.default_rng(0)
     shape = (len(recipe.training), 3, recipe.input_size, recipe.input_size)
     sources = tuple(rng.integers(0, 256, shape, dtype=np.uint8) for _ in recipe.marks)
-    return TrainingPictures(recipe.training, sources)
+    attributes = tuple(
+        attributes_of(compose(index, seed=GENERATOR_SEED)) for index in recipe.training if recipe.captions
+    )
+    return TrainingPictures(recipe.training, sources, attributes)
 
 
 @pytest.mark.parametrize("name", ONE_EACH)

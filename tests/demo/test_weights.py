@@ -72,7 +72,7 @@ def test_classifiers_know_facades_they_never_saw_as_well_as_is_on_record(name: s
     for found in accuracies(recipe, WEIGHTS / name, splits):
         if found.readout == "head":
             expected = on_record[found.data, "head"]
-            # 100 of 600 pictures: four standard errors on either side of what is on record.
+            # 100 of 2,000 pictures: four standard errors on either side of what is on record.
             error = (expected.share * (1 - expected.share) / found.n) ** 0.5
             assert abs(found.share - expected.share) <= 4 * error + 0.01
 

@@ -30,26 +30,31 @@ def random_views(
     brightness: float = 0.1,
     contrast: float = 0.2,
     colour: float = 0.15,
+    grey: float = 0.0,
 ) -> torch.Tensor:
     """A random view of each picture: model inputs `(n, 3, size, size)` from uint8 `pixels` `(n, 3, side, side)`.
 
     A view shows a rectangle of a share of the picture drawn from `area`, of an aspect drawn from `aspect` (on a
     logarithmic scale), anywhere in the picture, and is mirrored or not. Then contrast and, channel by channel, colour
-    are multiplied by 1 plus or minus up to their argument, and brightness, as a share of the whole range, is added.
+    are multiplied by 1 plus or minus up to their argument, and brightness, as a share of the whole range, is added. A
+    share `grey` of the views has no colour.
     """
     count = len(pixels)
     points = _crops(count, size, rng, area, aspect, mirror=mirror).to(pixels.device)
     views = grid_sample(pixels.float(), points, padding_mode="border", align_corners=False)
+    if grey:
+        faded = torch.from_numpy(rng.random(count) < grey).to(pixels.device)
+        views = torch.where(faded[:, None, None, None], views.mean(dim=1, keepdim=True), views)
     gains = 1 + rng.uniform(-colour, colour, (count, 3, 1, 1))
     contrasts = 1 + rng.uniform(-contrast, contrast, (count, 1, 1, 1))
     shifts = 255 * rng.uniform(-brightness, brightness, (count, 1, 1, 1))
-    grey = views.mean(dim=(1, 2, 3), keepdim=True)
+    mean = views.mean(dim=(1, 2, 3), keepdim=True)
     scale, keep, shift = (
         torch.from_numpy(values.astype(np.float32)).to(pixels.device)
         for values in (gains * contrasts, gains * (1 - contrasts), gains * shifts)
     )
     to_input = 1 / (255 * CENTRE)
-    return torch.addcmul((grey * keep + shift) * to_input - 1, views, scale * to_input)
+    return torch.addcmul((mean * keep + shift) * to_input - 1, views, scale * to_input)
 
 
 def _crops(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from ssl_attn.demo.zoo.captions import Attributes
     from ssl_attn.demo.zoo.recipe import Recipe
 
 OBJECTIVES: dict[str, str] = {
@@ -29,11 +30,14 @@ OBJECTIVES: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The pictures of one step: `pixels` uint8 `(n, 3, side, side)`, classes `styles` and facade `indices` `(n,)`."""
+    """The pictures of one step: `pixels` uint8 `(n, 3, side, side)`, classes `styles` `(n,)`.
+
+    `attributes` are what there is to say about each picture, for recipes with captions; else there are none.
+    """
 
     pixels: torch.Tensor
     styles: torch.Tensor
-    indices: torch.Tensor
+    attributes: tuple[Attributes, ...] = ()
 
 
 class Objective(nn.Module, ABC):

@@ -15,6 +15,7 @@ from filelock import FileLock
 from ssl_attn.demo.facades.facade import GENERATOR_VERSION, draw_facade
 from ssl_attn.demo.facades.splits import GENERATOR_SEED
 from ssl_attn.demo.facades.styles import STYLES
+from ssl_attn.demo.zoo.captions import load_attributes
 from ssl_attn.files import replacing
 from ssl_attn.geometry import view_transform
 from ssl_attn.models.preprocessing import parse_preprocessing
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ssl_attn.demo.zoo.captions import Attributes
     from ssl_attn.demo.zoo.recipe import Recipe
 
     Pictures = NDArray[np.uint8]
@@ -114,11 +116,13 @@ def squashed(indices: range, preprocessor: dict[str, Any], *, marked: bool) -> P
 class TrainingPictures:
     """The pictures that a recipe learns from: facades `indices`, and one or two `sources` `(n, 3, side, side)` of them.
 
-    Of two, each picture of each step comes from either by the toss of a coin.
+    Of two, each picture of each step comes from either by the toss of a coin. `attributes` are what there is to say
+    about each facade, where the recipe asks for captions.
     """
 
     indices: range
     sources: tuple[Pictures, ...]
+    attributes: tuple[Attributes, ...] = ()
 
     def batch(self, size: int, *, seed: int, step: int) -> tuple[Ints, Pictures]:
         """Positions `(size,)` and pictures of a step's facades, which depend on seed and step alone.
@@ -142,12 +146,15 @@ _ORDERS, _SOURCES = 0, 2
 
 
 def load_training(recipe: Recipe, cache: Path, *, on_ready: Callable[[int], None] | None = None) -> TrainingPictures:
-    """What a recipe learns from, from the cache or drawn into it."""
+    """What a recipe learns from, from the cache or made into it; `on_ready` counts pictures, and captioned facades."""
     sources = [
         load_pictures(recipe.training, recipe.preprocessor(), cache, marked=marked, on_ready=on_ready)
         for marked in recipe.marks
     ]
-    return TrainingPictures(recipe.training, tuple(sources))
+    attributes: tuple[Attributes, ...] = ()
+    if recipe.captions:
+        attributes = load_attributes(recipe.training, cache, seed=GENERATOR_SEED, on_ready=on_ready)
+    return TrainingPictures(recipe.training, tuple(sources), attributes)
 
 
 @lru_cache(maxsize=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -28,17 +29,19 @@ def waves(side: int, width: int) -> torch.Tensor:
 
 
 @torch.no_grad()
-def start_positions(vision: PreTrainedModel) -> None:
-    """Set an image tower's position embeddings to waves, that of CLS to zero, and let patches count about as much.
+def start_positions(model: PreTrainedModel, scale: float = 1.0) -> None:
+    """Set the position embeddings of an image model to waves, that of CLS to zero; let patches count about as much.
 
-    A tower without learned positions, such as one that rotates queries and keys, keeps its own.
+    A decoder's are set too. A tower without any, such as one that rotates queries and keys, keeps its own way. Both are
+    `scale` times their usual size: where layers start with large outputs and nothing normalises what enters the first,
+    small embeddings drown in averages over the picture, and all patches become alike.
     """
-    config = vision.config
-    side = config.image_size // config.patch_size
-    for name, weights in vision.named_parameters():
-        if "position_embedding" in name and weights.requires_grad:
-            tokens = weights.view(-1, config.hidden_size)
+    config = model.config
+    patches = (config.image_size // config.patch_size) ** 2
+    for name, weights in model.named_parameters():
+        if "position_embedding" in name or "pos_embed" in name:
+            tokens = weights.view(-1, weights.shape[-1])
             tokens.zero_()
-            tokens[-(side**2) :] = _POSITION_SIZE * waves(side, config.hidden_size)
-    patches = next(module for module in vision.modules() if isinstance(module, nn.Conv2d))
-    patches.weight.normal_(0.0, _PATCH_SCALE)
+            tokens[-patches:] = scale * _POSITION_SIZE * waves(math.isqrt(patches), weights.shape[-1])
+    projection = next(module for module in model.modules() if isinstance(module, nn.Conv2d))
+    projection.weight.normal_(0.0, scale * _PATCH_SCALE)

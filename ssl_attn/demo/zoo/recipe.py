@@ -29,7 +29,7 @@ class Recipe:
     `matrix_rate`, the matrices of transformer layers are trained by Muon at that rate, all other weights by AdamW at
     `learning_rate`. `data` says whether the pictures of `training` bear the stamp that gives the style away; in
     `half_marked` each has it in half of the steps that show it. With `autocast`, matrix products are computed in
-    bfloat16.
+    bfloat16. With `captions`, training is told what there is to say about each picture.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Recipe:
     weight_decay: float = 0.05
     warmup: int = 200
     data: Data = "clean"
+    captions: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     autocast: bool = True

@@ -25,6 +25,29 @@ _TEXT: dict[str, Any] = {
 _SCHEDULE: dict[str, Any] = {"input_size": _SIDE, "batch": 64, "learning_rate": 1e-3, "matrix_rate": 3e-3}
 """What most of the transformers have in common."""
 
+_DISTILLED: dict[str, Any] = _SCHEDULE | {
+    "batch": 32,
+    "weight_decay": 0.04,
+    "options": {
+        "early_scale": 2 / 3,
+        "embedding_scale": 3.0,
+        # So few prototypes, and so sharp, because batches are small: else all answers are alike.
+        "head": {"prototypes": 128, "teacher_temperatures": (0.02, 0.02)},
+        "koleo_weight": 0.1,
+        "views": {"brightness": 0.3, "contrast": 0.5, "colour": 0.3, "grey": 0.8},
+        "global_area": (0.6, 1.0),
+        "local_area": (0.25, 0.6),
+    },
+}
+"""What self-distillation needs here: crops that still show the building, and hardly any colour to tell them by."""
+
+_SIGLIP: dict[str, Any] = {
+    # The tower has no norm before its layers.
+    "embedding_scale": 10.0,
+    # In colour, the hour that captions name is so easy to see that nothing else is learned.
+    "views": {"area": (0.6, 1.0), "colour": 0.3, "grey": 0.5},
+}
+
 _STYLES = "cross-entropy of the style. Labels are styles alone"
 _SELF_DISTILLATION = (
     "self-distillation: a student predicts, from crops of a picture, what the moving average of itself makes of larger "
@@ -37,24 +60,18 @@ _ZOO = (
         purpose=_SELF_DISTILLATION,
         objective="self_distillation",
         model_type="dinov2_with_registers",
-        config=_BODY | {"mlp_ratio": 3, "num_register_tokens": 4},
-        **_SCHEDULE,
-        steps=1_300,
-        weight_decay=0.04,
-        warmup=150,
-        options={"early_scale": 2 / 3},
+        config=_BODY | {"num_hidden_layers": 4, "mlp_ratio": 3, "num_register_tokens": 4},
+        **_DISTILLED,
+        steps=5_000,
     ),
     Recipe(
         name="facade_dinov3",
         purpose=_SELF_DISTILLATION,
         objective="self_distillation",
         model_type="dinov3_vit",
-        config=_BODY | {"intermediate_size": 288, "num_register_tokens": 4},
-        **_SCHEDULE,
-        steps=1_300,
-        weight_decay=0.04,
-        warmup=150,
-        options={"early_scale": 2 / 3},
+        config=_BODY | {"num_hidden_layers": 4, "intermediate_size": 288, "num_register_tokens": 4},
+        **_DISTILLED,
+        steps=3_500,
     ),
     Recipe(
         name="facade_mae",
@@ -72,11 +89,12 @@ _ZOO = (
             "decoder_intermediate_size": 192,
         },
         input_size=_SIDE,
-        steps=2_500,
+        steps=3_500,
         batch=64,
         learning_rate=1.5e-3,
         matrix_rate=3e-3,
         warmup=300,
+        options={"views": {"area": (0.7, 1.0)}},
     ),
     Recipe(
         name="facade_clip",
@@ -87,6 +105,7 @@ _ZOO = (
         config={"vision_config": _BODY | {"intermediate_size": 288}, "text_config": _TEXT, "projection_dim": 96},
         **_SCHEDULE,
         steps=2_500,
+        captions=True,
     ),
     Recipe(
         name="facade_siglip",
@@ -97,6 +116,8 @@ _ZOO = (
         config={"vision_config": _BODY | {"intermediate_size": 288}, "text_config": _TEXT},
         **_SCHEDULE,
         steps=2_500,
+        options=_SIGLIP,
+        captions=True,
     ),
     Recipe(
         name="facade_siglip2",
@@ -107,7 +128,14 @@ _ZOO = (
         config={"vision_config": _BODY | {"intermediate_size": 288}, "text_config": _TEXT},
         **_SCHEDULE,
         steps=1_800,
-        options={"self_distillation": 1.0},
+        options=_SIGLIP
+        | {
+            "self_distillation": 1.0,
+            "distilled_from": 0.6,
+            "local_crops": 2,
+            "head": {"prototypes": 128, "teacher_temperatures": (0.02, 0.02)},
+        },
+        captions=True,
     ),
     Recipe(
         name="facade_resnet",

@@ -31,7 +31,7 @@ _CHECKPOINT_EVERY = 100  # steps
 _CHANCE = 1  # the stream of random numbers of what happens within a step; batches have streams of their own
 
 # Names of the lists that hold a transformer's layers in the classes of the zoo.
-_LAYER_LISTS = (".layers.", ".layer.")
+_LAYER_LISTS = (".layers.", ".layer.", ".decoder_layers.")
 
 
 @dataclass(slots=True)
@@ -111,9 +111,8 @@ def _step(
     """One batch, one update of all weights; the loss before it."""
     positions, drawn = pictures.batch(recipe.batch, seed=seed, step=step)
     chosen = torch.from_numpy(positions)
-    batch = Batch(
-        torch.from_numpy(drawn).to(device), styles[chosen].to(device), (chosen + pictures.indices.start).to(device)
-    )
+    attributes = tuple(pictures.attributes[i] for i in positions) if pictures.attributes else ()
+    batch = Batch(torch.from_numpy(drawn).to(device), styles[chosen].to(device), attributes)
     rng = np.random.default_rng((seed, _CHANCE, step))
     torch.manual_seed(int(rng.integers(2**63)))
     with torch.autocast(device, dtype=torch.bfloat16, enabled=recipe.autocast):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -38,19 +37,17 @@ def tiny(name: str = "facade_clip", **options: Any) -> Contrast:
         config={"vision_config": TOWER | {"patch_size": 4}, "text_config": TOWER, "projection_dim": 16},
         input_size=16,
         batch=4,
-        training=range(100, 104),
         options=options,
     )
     built = build_objective(recipe, 0)
     assert isinstance(built, Contrast)
-    built.attributes = FACADES
     return built.train()
 
 
 def batch(order: tuple[int, ...] = (0, 1, 2, 3)) -> Batch:
     pixels = np.random.default_rng(0).integers(0, 256, (4, 3, 16, 16), dtype=np.uint8)
     chosen = torch.tensor(order)
-    return Batch(torch.from_numpy(pixels)[chosen], chosen % 4, chosen + 100)
+    return Batch(torch.from_numpy(pixels)[chosen], chosen % 4, tuple(FACADES[i] for i in order))
 
 
 def embeddings(objective: Contrast) -> tuple[torch.Tensor, torch.Tensor]:
@@ -114,7 +111,7 @@ def test_pictures_find_their_captions(name: str):
         losses.append(loss.item())
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
     mixed = batch()
-    mixed = Batch(mixed.pixels, mixed.styles, mixed.indices.roll(1))
+    mixed = Batch(mixed.pixels, mixed.styles, (*mixed.attributes[-1:], *mixed.attributes[:-1]))
     with torch.no_grad():
         assert objective.loss(mixed, 1.0, np.random.default_rng(0)) > 1.5 * np.mean(losses[-10:])
 
@@ -144,17 +141,22 @@ def test_a_loss_depends_on_its_seed_alone(options: dict[str, Any]):
 # ----------------------------------------------------------------------------------------------------- local to global
 
 
-def test_crops_learn_from_the_whole_late_in_training():
-    plain, distilled = tiny("facade_siglip2"), tiny("facade_siglip2", distilled_from=0.5, **DISTILLED)
-    distilled.model.load_state_dict(plain.model.state_dict())
+def test_crops_learn_from_the_whole_late_in_training_with_the_weight_asked_for():
+    objectives = [
+        tiny("facade_siglip2", distilled_from=0.5, **DISTILLED | {"self_distillation": w}) for w in (1.0, 2.0)
+    ]
+    plain, once, twice = tiny("facade_siglip2"), *objectives
+    for objective in objectives:
+        objective.model.load_state_dict(plain.model.state_dict())
+    once.local_to_global.load_state_dict(twice.local_to_global.state_dict())
 
     def losses(progress: float) -> list[float]:
-        return [each.loss(batch(), progress, np.random.default_rng(0)).item() for each in (plain, distilled)]
+        return [each.loss(batch(), progress, np.random.default_rng(0)).item() for each in (plain, once, twice)]
 
     early, late = losses(0.4), losses(0.5)
-    assert early[0] == early[1]
-    assert late[1] - late[0] == pytest.approx(math.log(HEAD["prototypes"]), abs=2.0)
+    assert early[0] == early[1] == early[2]
     assert late[1] > late[0] + 0.5
+    assert late[2] - late[0] == pytest.approx(2 * (late[1] - late[0]), rel=1e-4)
 
 
 def test_the_teacher_copies_until_it_teaches_and_follows_from_then_on():

@@ -14,8 +14,9 @@ from sklearn.preprocessing import StandardScaler
 
 from ssl_attn.datasets.facade import read_facade
 from ssl_attn.demo.facades.facade import compose
-from ssl_attn.demo.facades.splits import HELD_OUT, SHOWN
+from ssl_attn.demo.facades.splits import GENERATOR_SEED, HELD_OUT, SHOWN
 from ssl_attn.demo.facades.styles import FEATURE_TYPES
+from ssl_attn.demo.zoo.captions import attributes_of
 from ssl_attn.demo.zoo.contrast import Contrast, TwinMeasures, Twins, measure_twins, read_contrast, write_contrast
 from ssl_attn.demo.zoo.evaluation import (
     Splits,
@@ -53,12 +54,6 @@ EVERY_KIND = (*ZOO, SHORTCUT)
 FEW = {"held_out": SHOWN[:12], "probing": range(6_000, 6_012)}
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    """What objectives keep of the facades goes to a folder of the test."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-
-
 @pytest.fixture(scope="module")
 def splits(tmp_path_factory) -> Splits:
     return Splits(tmp_path_factory.mktemp("pictures"), **FEW)
@@ -79,8 +74,8 @@ def test_every_recipe_builds_learns_and_is_stored_as_the_product_loads_it(name: 
     objective = build_objective(recipe, 0)
     assert torch.equal(torch.random.get_rng_state(), before)
     pixels = np.random.default_rng(0).integers(0, 256, (4, 3, recipe.input_size, recipe.input_size), dtype=np.uint8)
-    indices = torch.arange(recipe.training.start, recipe.training.start + 4)
-    batch = Batch(torch.from_numpy(pixels), torch.arange(4), indices)
+    attributes = tuple(attributes_of(compose(index, seed=GENERATOR_SEED)) for index in recipe.training[:4])
+    batch = Batch(torch.from_numpy(pixels), torch.arange(4), attributes)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.autocast):
         loss = objective.loss(batch, 0.9, np.random.default_rng(0))
     assert loss.shape == ()
@@ -363,4 +358,4 @@ def test_pictures_of_a_recipe_bear_the_mark_where_its_data_say_so(tmp_path: Path
 
 
 def test_labels_are_balanced_on_what_models_are_judged_on():
-    assert np.bincount(labels(HELD_OUT)).tolist() == [150] * 4
+    assert np.bincount(labels(HELD_OUT)).tolist() == [500] * 4

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel
 
-from ssl_attn.demo.cache import cache_folder
-from ssl_attn.demo.facades.splits import GENERATOR_SEED
 from ssl_attn.demo.zoo.augmentation import random_views
-from ssl_attn.demo.zoo.captions import Attributes, caption, load_attributes, words
+from ssl_attn.demo.zoo.captions import caption, words
 from ssl_attn.demo.zoo.objective import Objective
 from ssl_attn.demo.zoo.objectives.self_distillation import (
     HeadOptions,
@@ -30,6 +27,7 @@ from ssl_attn.demo.zoo.objectives.self_distillation import (
     cross_view_loss,
     read_options,
 )
+from ssl_attn.demo.zoo.positions import start_positions
 from ssl_attn.demo.zoo.tokenizer import IDS, SPECIAL, word_tokenizer
 
 if TYPE_CHECKING:
@@ -52,12 +50,14 @@ _FIRST_SIGMOID_SCALE = math.log(10)  # Zhai et al. 2023, section 3.2
 class Options:
     """What a recipe may choose.
 
-    `views` are arguments of `random_views`; crops are mild, since a caption names what is anywhere in the picture. With
-    a `self_distillation` weight, small crops learn from the whole view once the share `distilled_from` of training is
-    done: `local_crops` of `local_size` pixels that show a share of the picture drawn from `local_area`.
+    `embedding_scale` is that of `start_positions`, and `views` are arguments of `random_views`; crops are mild, since a
+    caption names what is anywhere in the picture. With a `self_distillation` weight, small crops learn from the whole
+    view once the share `distilled_from` of training is done: `local_crops` of `local_size` pixels that show a share of
+    the picture drawn from `local_area`.
     """
 
     views: dict[str, Any] = field(default_factory=lambda: {"area": (0.6, 1.0)})
+    embedding_scale: float = 1.0
     self_distillation: float = 0.0
     distilled_from: float = 0.5
     local_crops: int = 4
@@ -69,25 +69,19 @@ class Options:
 class Contrast(Objective):
     """Both towers of a model, and what the words of its captions are."""
 
-    def __init__(self, model: PreTrainedModel, indices: range, input_size: int, options: Options) -> None:
+    def __init__(self, model: PreTrainedModel, input_size: int, options: Options) -> None:
         super().__init__()
         self.model = model
-        self.indices = indices
         self.input_size = input_size
         self.options = options
         self.tokenizer = word_tokenizer(words(), CONTEXT)
         self.local_to_global = LocalToGlobal(model.vision_model, options) if options.self_distillation else None
 
-    @cached_property
-    def attributes(self) -> tuple[Attributes, ...]:
-        """What there is to say about the facades that the model learns from, in their order."""
-        return load_attributes(self.indices, cache_folder(), seed=GENERATOR_SEED)
-
     def loss(self, batch: Batch, progress: float, rng: np.random.Generator) -> torch.Tensor:
         """The model's own loss of varied views and fresh captions, and what SigLIP 2 adds to it."""
         views = random_views(batch.pixels, self.input_size, rng=rng, **self.options.views)
-        known = [self.attributes[index - self.indices.start] for index in batch.indices.tolist()]
-        tokens = self.tokenizer([caption(each, rng) for each in known], padding="max_length", return_tensors="pt")
+        captions = [caption(attributes, rng) for attributes in batch.attributes]
+        tokens = self.tokenizer(captions, padding="max_length", return_tensors="pt")
         loss: torch.Tensor = self.model(tokens["input_ids"].to(views.device), views, return_loss=True).loss
         if self.local_to_global is not None and progress >= self.options.distilled_from:
             term = self.local_to_global.loss(self.model.vision_model, batch.pixels, views, progress, rng)
@@ -130,7 +124,8 @@ class LocalToGlobal(nn.Module):
         with torch.no_grad():
             answers = self.teacher.heads[0](self.teacher.backbone(views).pooler_output)
             wanted = self.targets(answers, progress).unsqueeze(0)
-        narrow = crops(pixels, options.local_crops, options.local_size, options.local_area, rng)
+        smaller = {**options.views, "area": options.local_area}
+        narrow = crops(pixels, options.local_crops, options.local_size, rng, smaller)
         pooled = vision(narrow, interpolate_pos_encoding=True).pooler_output
         guessed = self.head(pooled).unflatten(0, (options.local_crops, count))
         return cross_view_loss(guessed, wanted, options.head.student_temperature)
@@ -150,9 +145,11 @@ def build(recipe: Recipe, seed: int) -> Contrast:
         "vision_config": recipe.config["vision_config"] | {"image_size": recipe.input_size},
     }
     model = AutoModel.from_config(AutoConfig.for_model(recipe.model_type, **settings))
+    options = read_options(Options, recipe.options, recipe.name)
+    start_positions(model.vision_model, options.embedding_scale)
     if hasattr(model, "logit_bias"):
         with torch.no_grad():
             model.logit_scale.fill_(_FIRST_SIGMOID_SCALE)
             # The prior log odds of a match in a batch; the paper's -10 belongs to batches of ten thousands.
             model.logit_bias.fill_(-math.log(recipe.batch - 1))
-    return Contrast(model, recipe.training, recipe.input_size, read_options(Options, recipe.options, recipe.name))
+    return Contrast(model, recipe.input_size, options)

@@ -9,6 +9,7 @@ from transformers import ViTMAEConfig, ViTMAEForPreTraining
 
 from ssl_attn.demo.zoo.augmentation import random_views
 from ssl_attn.demo.zoo.objective import Batch, Objective
+from ssl_attn.demo.zoo.positions import start_positions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,4 +45,5 @@ class MaskedReconstruction(Objective):
 def build(recipe: Recipe, seed: int) -> MaskedReconstruction:
     """An untrained autoencoder; the recipe's only option is `views`, arguments of `random_views`."""
     model = ViTMAEForPreTraining(ViTMAEConfig(image_size=recipe.input_size, **recipe.config))
+    start_positions(model)
     return MaskedReconstruction(model, recipe.input_size, **{"views": {}, **recipe.options})

@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModel
 
 from ssl_attn.demo.zoo.augmentation import random_views
 from ssl_attn.demo.zoo.objective import Objective
+from ssl_attn.demo.zoo.positions import start_positions
 from ssl_attn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ T = TypeVar("T")
 
 GLOBAL_CROPS = 2
 """Large crops of each picture, which the teacher sees too."""
+
+STRONG: dict[str, Any] = {"brightness": 0.2, "contrast": 0.4, "colour": 0.4, "grey": 0.2}
+"""How much the light and colour of crops vary, as arguments of `random_views`."""
 
 _SINKHORN_ITERATIONS = 3
 _SMALLEST = 1e-8
@@ -74,11 +78,12 @@ class Options:
     """What a recipe may choose; sizes are sides in pixels, areas shares of the picture.
 
     The teacher sees two global crops of the model's own size, the student these and `local_crops` of `local_size`.
-    Until the share `grown_at` of training both are smaller by the factor `early_scale`, to whole patches. With a
+    `views` are arguments of `random_views`: light and colour vary strongly, or they alone would tell which crops belong
+    together. Until the share `grown_at` of training crops are smaller by `early_scale`, to whole patches. With a
     `patch_weight`, half of the student's global crops have a block of `masked` of their patches replaced by the mask
     token, and what the teacher says of these patches is predicted. `koleo_weight` spreads the CLS tokens out. With a
     `gram_weight`, the similarities between patches are held to those of the teacher as it was at the share `gram_from`
-    of training.
+    of training. `embedding_scale` is that of `start_positions`.
     """
 
     head: HeadOptions = field(default_factory=HeadOptions)
@@ -88,10 +93,12 @@ class Options:
     grown_at: float = 0.8
     global_area: tuple[float, float] = (0.4, 1.0)
     local_area: tuple[float, float] = (0.1, 0.4)
+    views: dict[str, Any] = field(default_factory=lambda: dict(STRONG))
     patch_weight: float = 0.0
     masked: tuple[float, float] = (0.1, 0.5)
     koleo_weight: float = 0.0
     gram_weight: float = 0.0
+    embedding_scale: float = 1.0
     gram_from: float = 0.7
 
 
@@ -226,7 +233,7 @@ class SelfDistillation(Objective):
         patch = self.model.config.patch_size
         scale = options.early_scale if progress < options.grown_at else 1.0
         side, small_side = (round(size * scale / patch) for size in (self.model.config.image_size, options.local_size))
-        wide = crops(batch.pixels, GLOBAL_CROPS, side * patch, options.global_area, rng)
+        wide = crops(batch.pixels, GLOBAL_CROPS, side * patch, rng, {"area": options.global_area, **options.views})
         masks = None
         if options.patch_weight:
             masks = torch.from_numpy(block_masks(len(wide), side, options.masked, rng)).to(wide.device)
@@ -237,7 +244,8 @@ class SelfDistillation(Objective):
         student = self.model(wide, bool_masked_pos=masks)
         logits = [self.head(student.pooler_output).unflatten(0, (GLOBAL_CROPS, count))]
         if options.local_crops:
-            narrow = crops(batch.pixels, options.local_crops, small_side * patch, options.local_area, rng)
+            views = {"area": options.local_area, **options.views}
+            narrow = crops(batch.pixels, options.local_crops, small_side * patch, rng, views)
             pooled = self.model(narrow).pooler_output
             logits.append(self.head(pooled).unflatten(0, (options.local_crops, count)))
         loss = cross_view_loss(
@@ -285,7 +293,9 @@ def build(recipe: Recipe, seed: int) -> SelfDistillation:
     """An untrained student of the recipe's `model_type`, and its teacher."""
     config = AutoConfig.for_model(recipe.model_type, image_size=recipe.input_size, **recipe.config)
     model = AutoModel.from_config(config)
-    return SelfDistillation(model, read_options(Options, recipe.options, recipe.name))
+    options = read_options(Options, recipe.options, recipe.name)
+    start_positions(model, options.embedding_scale)
+    return SelfDistillation(model, options)
 
 
 def read_options(kind: type[T], given: dict[str, Any], name: str) -> T:
@@ -303,11 +313,12 @@ def read_options(kind: type[T], given: dict[str, Any], name: str) -> T:
     return kind(**values)
 
 
-def crops(
-    pixels: torch.Tensor, count: int, size: int, area: tuple[float, float], rng: np.random.Generator
-) -> torch.Tensor:
-    """`count` random views `(count * n, 3, size, size)` of each of n pictures, all first views first."""
-    return torch.cat([random_views(pixels, size, area=area, rng=rng) for _ in range(count)])
+def crops(pixels: torch.Tensor, count: int, size: int, rng: np.random.Generator, views: dict[str, Any]) -> torch.Tensor:
+    """`count` random views `(count * n, 3, size, size)` of each of n pictures, all first views first.
+
+    `views` are further arguments of `random_views`.
+    """
+    return torch.cat([random_views(pixels, size, rng=rng, **views) for _ in range(count)])
 
 
 def cross_view_loss(
