@@ -32,7 +32,7 @@ def train(
     device: Annotated[str, typer.Option("--device", help="Where to train: cpu or cuda")] = "cpu",
     restart: Annotated[bool, typer.Option("--restart", help="Forget the checkpoint of an earlier run")] = False,
 ) -> None:
-    """Train the demo models again, some 15 minutes each on one core; a stopped run goes on where it was."""
+    """Train the demo models again, 5 to 20 minutes each on one core; a stopped run goes on where it was."""
     chosen = find_recipes(models)
     if seed is not None and not all(recipe.in_zoo for recipe in chosen):
         message = f"expected no --seed for {TWINS}, whose variants have theirs in their names; leave it out"

@@ -44,6 +44,7 @@ STATEMENTS = {
     "rollout": Statement(**TWINS, features_over_clutter=True, mark_over_features=True),
     "value_norm": Statement(**TWINS, features_over_clutter=True, mark_over_features=True),
     "gradcam": Statement("facade_resnet", features_over_clutter=True),
+    "map_pool": Statement("facade_siglip", features_over_clutter=True),
 }
 
 

@@ -316,9 +316,10 @@ def test_every_weight_that_learns_has_one_optimiser(name: str):
     assert len(optimisers) == (1 if recipe.model_type == "resnet" else 2)
 
 
-def test_the_loss_curve_is_of_equal_stretches():
+def test_the_loss_curve_is_of_equal_stretches_up_to_the_last_step():
     run = Run(losses=[float(loss) for loss in range(10)])
     assert run.curve(5) == [(2, 0.5), (4, 2.5), (6, 4.5), (8, 6.5), (10, 8.5)]
+    assert run.curve(4) == [(3, 1.0), (6, 4.0), (9, 7.0), (10, 9.0)]
     assert run.curve(100) == [(step + 1, float(step)) for step in range(10)]
 
 

@@ -42,10 +42,11 @@ class Run:
     seconds: float = 0.0
 
     def curve(self, points: int) -> list[tuple[int, float]]:
-        """Mean losses of about `points` stretches of equal length, each with the number of steps done at its end."""
+        """Mean losses of about `points` stretches, each with the steps done at its end; the last may be shorter."""
         stretch = max(1, math.ceil(len(self.losses) / points))
-        ends = range(stretch, len(self.losses) + 1, stretch)
-        return [(end, float(np.mean(self.losses[end - stretch : end]))) for end in ends]
+        starts = range(0, len(self.losses), stretch)
+        parts = [(start, self.losses[start : start + stretch]) for start in starts]
+        return [(start + len(part), float(np.mean(part))) for start, part in parts]
 
 
 def train(
