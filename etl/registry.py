@@ -10,10 +10,13 @@ from ssl_attn.demo.zoo.measured import CHANCE, SPLIT, read_measured
 from ssl_attn.errors import SslAttnError
 from ssl_attn.methods.maps import NO_TARGET, Target
 from ssl_attn.models.variants import RANDOM_WEIGHTS
-from warehouse.catalog import connect
+from warehouse.catalog import connect_to_tables
+from warehouse.manifest import Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    import duckdb
 
     from etl.plan import ModelPlan
     from etl.run import Run
@@ -31,7 +34,7 @@ _UNKNOWN_TRAINING = "Judged by architecture: how these weights were trained is n
 def locked_revision(store: Store, model: str, hf_id: str) -> str | None:
     """The commit that this store's maps of a hub model came from; None for a model that it does not have yet."""
     query = "SELECT any_value(revision) FROM models WHERE model = ? AND hf_id = ? AND revision != ''"
-    with connect(store.root, draft=True) as catalog:
+    with _recorded_models(store) as catalog:
         row = catalog.execute(query, [model, hf_id]).fetchone()
     return None if row is None else row[0]
 
@@ -46,7 +49,7 @@ def refuse_other_weights(store: Store, checkpoint: Checkpoint) -> None:
     """
     query = "SELECT weights_sha256, config_sha256 FROM models WHERE model = ? AND variant = ?"
     key = [checkpoint.name, checkpoint.variant]
-    with connect(store.root, draft=True) as catalog:
+    with _recorded_models(store) as catalog:
         row = catalog.execute(query, key).fetchone()
         of_others = "SELECT DISTINCT family FROM models WHERE model = ? AND variant != ? ORDER BY 1"
         families = [family for (family,) in catalog.execute(of_others, key).fetchall()]
@@ -64,6 +67,12 @@ def refuse_other_weights(store: Store, checkpoint: Checkpoint) -> None:
             f"({', '.join(families)}), got {checkpoint.family.name}; {_OTHER_NAME}"
         )
         raise SslAttnError(message)
+
+
+def _recorded_models(store: Store) -> duckdb.DuckDBPyConnection:
+    """A database with the draft's table of models alone: the whole catalogue takes long to open for every model."""
+    draft = store.draft()
+    return connect_to_tables(Manifest(draft.generation, {"models": draft.parts("models")}), store.root)
 
 
 def write_model(store: Store, run: Run, checkpoint: Checkpoint) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from filelock import FileLock, Timeout
 from ssl_attn.errors import SslAttnError
 from ssl_attn.files import replacing, sha256_of
 from warehouse.contract import TABLES
-from warehouse.manifest import DRAFT, Part, partition_path, read_manifest, write_manifest
+from warehouse.manifest import DRAFT, MANIFEST, Part, partition_path, read_manifest, write_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,6 +37,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._listed: dict[str, Part] | None = None
+        self._draft: tuple[tuple[tuple[int, int, int] | None, ...], Manifest] | None = None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -59,8 +61,15 @@ class Store:
             lock.release()
 
     def draft(self) -> Manifest:
-        """What the pipeline has prepared so far; the published manifest where nothing has changed since."""
-        return read_manifest(self.root, draft=True)
+        """What the pipeline has prepared so far; the published manifest where nothing has changed since.
+
+        It is read anew when it has been written anew: a build that finds nothing missing asks for it hundreds of times.
+        """
+        written = tuple(_stamp(self.root / name) for name in (DRAFT, MANIFEST))
+        if self._draft is None or self._draft[0] != written:
+            self._draft = written, read_manifest(self.root, draft=True)
+        manifest = self._draft[1]
+        return replace(manifest, tables={name: list(parts) for name, parts in manifest.tables.items()})
 
     def has_draft(self) -> bool:
         """Whether something is prepared that is not published."""
@@ -138,6 +147,15 @@ class Store:
             draft = published
         self._forget_draft()
         return draft
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes whenever a file is replaced; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def content_key(*parts: object) -> str:

@@ -85,7 +85,7 @@ def _equal_accuracy(told: pl.DataFrame, query: Query) -> None:
         percent=True,
     )
     cards.behind(("Accuracies", query))
-    _go_on("leaderboard", "See all models of this store", dataset=CLEAN)
+    _go_on("leaderboard", "See all models of this store", dataset=CLEAN, metric="energy")
 
 
 def _unequal_attention(energy: pl.DataFrame, query: Query) -> None:
@@ -157,7 +157,10 @@ def _look() -> None:
             words = f"**{strategy}** · energy in the features {row['energy']:.2f}, chance {row['energy_chance']:.2f}"
             st.image(_drawn(row, image, boxes), alt=f"{image_id}: {words}".replace("**", ""), width="stretch")
             st.markdown(words)
-    st.caption("White: what the expert marked. Red: the stamp. Bright: where the model looks.")
+    st.caption(
+        "White: what tells the style. Red: the stamp. Bright: where the model looks. One picture is an anecdote, "
+        "and not each is as clear as another: step 2 counts them all."
+    )
     cards.behind(("Maps", map_query), ("Boxes", queries.boxes(MARKED, image_id)))
     _go_on(
         "image",
@@ -174,8 +177,9 @@ def _mark_removed(told: pl.DataFrame, query: Query) -> None:
     _step(4, "Take the stamp away")
     with_mark, without = (told.filter(data=data) for data in (MARKED, CLEAN))
     st.markdown(
-        "The same buildings, photographed without the stamp. Nothing that tells the style has changed. "
-        f"The shortcut models fall from {_range(with_mark, 'shortcut')} to **{_range(without, 'shortcut')}**; the "
+        "The same buildings, drawn without the stamp. Nothing that tells the style has changed. "
+        f"The shortcut models were right in {_range(with_mark, 'shortcut')} and are now in "
+        f"**{_range(without, 'shortcut')}**; the "
         f"honest ones stay where they were ({_range(without, 'honest')}). Accuracy found out only now, and only "
         "because somebody knew what to remove. The boxes knew in step 2."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ def app(store: StoreOption = None, port: PortOption = None) -> None:
 
 
 def serve(store: Path, port: int | None) -> int:
-    """Run the dashboard's server until it is stopped; returns its exit code."""
+    """Run the dashboard's server until it is stopped, which stops the server too; returns its exit code."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     environment = {
         **os.environ,
         "SSL_ATTN_STORE": str(store.resolve()),

@@ -33,10 +33,10 @@ _LEADERBOARD = """
         WHERE dataset = $dataset
     )
     SELECT
-        i.model, i.method, i.verdict, round(i.value, 3) AS iou,
-        format('{:.3f} to {:.3f}', i.ci_low, i.ci_high) AS "95 %", round(i.chance, 3) AS chance,
-        round(e.value, 3) AS energy, format('{:.3f} to {:.3f}', e.ci_low, e.ci_high) AS "95 % ",
-        round(e.chance, 3) AS "chance ", round(u.value, 3) AS untrained
+        i.model, i.method, i.verdict, format('{:.3f}', i.value) AS iou,
+        format('{:.3f} to {:.3f}', i.ci_low, i.ci_high) AS "95 %", format('{:.3f}', i.chance) AS chance,
+        format('{:.3f}', e.value) AS energy, format('{:.3f} to {:.3f}', e.ci_low, e.ci_high) AS "95 % ",
+        format('{:.3f}', e.chance) AS "chance ", format('{:.3f}', u.value) AS untrained
     FROM leaderboard('iou') AS i
     JOIN models AS m ON m.model = i.model AND m.variant = i.variant AND m.default_method = i.method
     JOIN energy AS e ON e.model = i.model AND e.variant = i.variant AND e.method = i.method
@@ -60,9 +60,9 @@ _STRATEGIES = """
         WHERE dataset = $marked AND method = $method AND feature_type = $mark
     )
     SELECT
-        m.variant, round(a.percent, 1) AS "own kind, %", round(c.percent, 1) AS "no mark, %",
-        round(e.value, 3) AS "energy in features", round(e.chance, 3) AS chance,
-        round(k.value, 3) AS "energy in mark", round(k.chance, 3) AS "chance "
+        m.variant, format('{:.1f}', a.percent) AS "own kind, %", format('{:.1f}', c.percent) AS "no mark, %",
+        format('{:.3f}', e.value) AS "energy in features", format('{:.3f}', e.chance) AS chance,
+        format('{:.3f}', k.value) AS "energy in mark", format('{:.3f}', k.chance) AS "chance "
     FROM models AS m
     JOIN own AS o USING (strategy)
     LEFT JOIN accuracy AS a ON a.model = m.model AND a.variant = m.variant AND a.data = o.own
@@ -135,7 +135,11 @@ def _plans(store: Store, study: DemoStudy, options: Options) -> list[ModelPlan]:
 def print_findings(root: Path) -> None:
     """The leaderboard of the zoo, and the twins: as accurate as each other, and not for the same reason."""
     clean, marked = (study.dataset for study in DEMO)
-    typer.echo("\nDo the models look at what the experts marked? Last layer, all heads; IoU at percentile 90.")
+    typer.echo(
+        "\nDo the models look at what tells the style? Each by the method that the leaderboard shows first, in the "
+        "last layer, all heads fused;\nIoU at percentile 90. The cards judge by a reading fixed before training, "
+        "which may be another."
+    )
     print_query(root, _LEADERBOARD, {"dataset": clean, "models": list(MINIATURES)})
     typer.echo(
         "\nWhich of the twins is right for the wrong reason? Accuracy on held-out facades like those it learned from, "

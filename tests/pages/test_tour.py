@@ -72,7 +72,7 @@ def test_accuracies_are_those_of_the_store_each_on_its_own_kind(opened, tour_sto
 
 def test_the_fall_without_the_stamp_is_told(opened, tour_store):
     said = texts(opened(tour_store, "tour"))
-    assert "fall from 98.0% to 98.3% to **39.7% to 40.0%**" in said
+    assert "were right in 98.0% to 98.3% and are now in **39.7% to 40.0%**" in said
     assert "shortcut -58.3 points" in said
 
 
