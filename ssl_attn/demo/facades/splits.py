@@ -15,7 +15,7 @@ PROBING = range(6_000, 8_000)
 """Facades that linear probes are fitted on; no model has learned from them either."""
 
 HELD_OUT = range(8_000, 10_000)
-"""Facades on which accuracies and energies of the demo's models are measured; nothing was chosen by them."""
+"""Facades on which accuracies and energies of the demo's models are measured; no setting was tuned on them."""
 
 TRAINING = range(10_000, 26_000)
 """Facades that models learn from."""
