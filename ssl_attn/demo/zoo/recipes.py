@@ -129,8 +129,8 @@ _ZOO = (
     ),
     Recipe(
         name="facade_siglip2",
-        purpose="contrast of pictures and captions by a sigmoid, joined by self-distillation from crops to larger "
-        "ones. Captions name features, setting and at times the style",
+        purpose="contrast of pictures and captions by a sigmoid, joined after three fifths of training, where the loss "
+        "jumps, by self-distillation from crops to larger ones. Captions name features, setting and at times the style",
         objective="contrastive",
         model_type="siglip",
         config={"vision_config": _BODY | {"intermediate_size": 288}, "text_config": _TEXT},
