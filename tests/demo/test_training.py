@@ -240,6 +240,17 @@ def test_another_light_keeps_what_is_there():
             assert torch.corrcoef(both)[0, 1] > 0.999
 
 
+def test_the_share_of_grey_views_is_that_asked_for_and_keeps_the_brightness():
+    pixels = coordinates(16).expand(200, -1, -1, -1)
+    everything = {"area": (1, 1), "aspect": (1, 1), "mirror": False, **STILL}
+    views = random_views(pixels, 16, rng=np.random.default_rng(0), grey=0.3, **everything)
+    grey = (views == views[:, :1]).flatten(1).all(dim=1)
+    assert 40 < int(grey.sum()) < 80
+    plain = model_inputs(pixels)
+    torch.testing.assert_close(views[~grey], plain[~grey], atol=1e-5, rtol=0)
+    torch.testing.assert_close(views[grey, 0], plain[grey].mean(dim=1), atol=1e-5, rtol=0)
+
+
 def test_views_depend_on_the_generator_alone():
     pixels = coordinates(16).expand(4, -1, -1, -1)
     first, again, other = (random_views(pixels, 8, rng=np.random.default_rng(seed)) for seed in (1, 1, 2))
@@ -291,6 +302,21 @@ def test_position_waves_tell_every_patch_from_every_other():
     assert distances.min() > 0.1
     step = (distances.argmin(dim=1) - torch.arange(64)).abs()
     assert set(step.tolist()) <= {1, 8}
+
+
+@pytest.mark.parametrize("name", ["facade_dinov2", "facade_mae", "facade_clip", "facade_siglip", "facade_vit"])
+def test_every_learned_or_fixed_position_starts_as_a_wave_and_cls_at_zero(name: str):
+    scale = RECIPES[name].options.get("embedding_scale", 1.0)
+    model = build_objective(RECIPES[name], 0).model
+    tables = [
+        weights.view(-1, weights.shape[-1])
+        for key, weights in model.named_parameters()
+        if ("position_embedding" in key or "pos_embed" in key) and "text_model" not in key
+    ]
+    assert len(tables) == (2 if name == "facade_mae" else 1)
+    for table in tables:
+        torch.testing.assert_close(table[-144:], scale * 0.3 * waves(12, table.shape[1]))
+        assert not table[:-144].any()
 
 
 def test_learning_rates_rise_then_fall_to_zero():

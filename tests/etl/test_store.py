@@ -58,6 +58,18 @@ def test_a_part_is_seen_only_when_published(tmp_path):
     assert names_in(tmp_path) == [("2024", "door")]
 
 
+def test_a_draft_is_read_again_when_another_writer_has_changed_it_and_is_the_callers_own(tmp_path):
+    store, other = Store(tmp_path), Store(tmp_path)
+    put(store, "one", "arch")
+    store.draft().tables["feature_types"].clear()
+    assert [part.partition["dataset"] for part in store.draft().parts("feature_types")] == ["one"]
+    put(other, "two", "gable")
+    assert [part.partition["dataset"] for part in store.draft().parts("feature_types")] == ["one", "two"]
+    publish(other)
+    assert len(store.draft().parts("feature_types")) == 2
+    assert not store.has_draft()
+
+
 def test_a_slice_is_replaced_and_its_neighbours_stay(tmp_path):
     store = Store(tmp_path)
     put(store, "a", "door")
